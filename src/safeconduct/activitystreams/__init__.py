@@ -1,0 +1,1 @@
+"""AS2 names, visibility, proofs; the journal read out as activities."""

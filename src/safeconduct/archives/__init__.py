@@ -1,0 +1,1 @@
+"""Safe opening of containers and media: hostile bytes stop here."""

@@ -1,0 +1,1 @@
+"""One file = one question asked of an item or of a whole import; its examples lie beside it."""

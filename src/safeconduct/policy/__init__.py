@@ -1,0 +1,1 @@
+"""What a community minds: read, decide, explain."""

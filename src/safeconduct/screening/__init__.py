@@ -1,0 +1,1 @@
+"""How criteria run fast: text views, one automaton for all patterns, batches, the census."""

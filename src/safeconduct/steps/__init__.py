@@ -1,0 +1,1 @@
+"""One file = one verb of the pipeline; ``flow.py`` strings them together."""
