@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, Protocol
 
 import numpy
+from msgspec import Struct
 
 from safeconduct.model import (
     Abilities,
     About,
+    Choices,
     Confidence,
     Decision,
     Field,
@@ -86,7 +88,7 @@ class Batch(Protocol):
         """Every address in the item, with its role."""
 
     def facts(self, index: int) -> Sequence[tuple[Medium, MediaFacts | None]]:
-        """Each medium with its measurements; ``None`` where the source does not have the bytes or none were asked for."""
+        """Each medium with its measurements; ``None`` where its bytes are missing or none were asked for."""
 
     def hits(self, criterion: Criterion) -> Sequence[Hit]:
         """Where this criterion's own ``patterns()`` matched in this batch."""
@@ -99,6 +101,7 @@ class Census(Protocol):
     owner: str
     as_of: datetime
     totals: Sequence[Total]
+    touched: Mapping[str, int]  # rule id -> how many items it touches; filled before anything is decided
 
     def column(self, name: str) -> numpy.ndarray[tuple[int], numpy.dtype[numpy.generic]]:
         """One column, read from disk (see ``screening/census.py`` for names and types)."""
@@ -132,8 +135,25 @@ class Policy(Protocol):
         """Exactly one decision for every set of findings."""
 
 
+class Terms(Struct, frozen=True):
+    """What a destination is given when it is constructed, for one transfer: ``SomeDestination(place, terms)``.
+
+    ``actor`` and ``acct`` are the source account's; ``token`` opens the receiving account and never leaves its origin;
+    ``loopback`` allows http to this machine; ``key`` is the 32-byte Ed25519 seed that signs containers ("" for none);
+    ``title`` names the transfer for people.
+    """
+
+    choices: Choices = Choices()
+    actor: str = ""
+    acct: str = ""
+    token: str = ""
+    loopback: bool = False
+    key: bytes = b""
+    title: str = ""
+
+
 class Destination(Protocol):
-    """Somewhere items go.
+    """Somewhere items go.  Constructed as ``SomeDestination(place, terms)``; ``place`` is what follows the colon.
 
     Laws: deliver twice = deliver once; refuses what is not accept or limit; ``shape`` is pure; undo puts things
     back; undo twice = undo once; a receipt survives a restart.
@@ -148,7 +168,7 @@ class Destination(Protocol):
         """The item as it will be there, or why it will not.  Pure: this is what ``plan`` shows."""
 
     def deliver(self, shaped: Shaped, source: Source, parent: Receipt | None) -> Receipt:
-        """Place it.  ``parent`` is the receipt of the own post it answers.  Raises DeliveryError, TryAgain, Uncertain."""
+        """Place it; ``parent`` is the receipt of the own post it answers.  DeliveryError, TryAgain, Uncertain."""
 
     def find(self, shaped: Shaped) -> Receipt | None:
         """Is it there already (after a lost answer or a crash)?  Never writes."""

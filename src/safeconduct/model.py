@@ -318,7 +318,8 @@ class Choices(Struct, frozen=True):
     """What the person moving chose.  The defaults are the quiet and careful ones (laws 5, 6, 7).
 
     ``mentions``: ``defuse`` (name and link, nobody is told) or ``leave``.  ``replies`` to others: ``own-words``
-    (with a link to what was answered) or ``leave``.  ``polls``: ``text`` or ``leave``.  ``boosts``: ``leave`` or ``link``.
+    (with a link to what was answered) or ``leave``.  ``polls``: ``text`` or ``leave``.
+    ``boosts``: ``leave`` or ``link``.
     ``followers``: the person agreed that the followers there are new people, so followers-only posts may travel.
     ``linked``: the person links both accounts, so original addresses may be shown.
     ``federating``: blocks and follows that another server will see may be made.
