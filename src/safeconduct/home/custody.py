@@ -1,0 +1,163 @@
+"""What one transfer has delivered, meant to deliver and taken back: journal and index in one transaction.
+
+The journal holds keyed digests and numbers only; the receipts, which pair old with new, lie sealed in the index.
+Opening them is itself an entry.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Struct
+
+from safeconduct.home.folder import Home
+from safeconduct.home.lease import Lease
+from safeconduct.model import Json, Receipt
+
+INTENDED, DELIVERED, FAILED, UNDONE, UNDOING = "intended", "delivered", "failed", "undone", "undoing"
+
+
+class Delivery(Struct, frozen=True):
+    """One row of what was delivered or meant to be; ``receipt`` only where the sealed map was opened."""
+
+    transfer: str
+    number: int
+    state: str
+    reason: str = ""
+    receipt: Receipt | None = None
+
+
+class Custody:
+    """One transfer towards one receiving account.
+
+    ``lease`` is needed to write deliveries: every intent renews it in the same transaction (fencing).
+    """
+
+    def __init__(self, home: Home, transfer: str, account: str = "", lease: Lease | None = None) -> None:
+        self._home = home
+        self.transfer = transfer
+        self._account = home.mark(account)
+        self._lease = lease
+        self.journal = home.journal(transfer)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        connection = self._home.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if self._lease is not None:
+                self._lease.renew()
+            yield
+        except BaseException:
+            connection.rollback()
+            raise
+        connection.commit()
+
+    def note(self, event: str, detail: Mapping[str, Json]) -> None:
+        """Record an event that changes no delivery."""
+        self.journal.record(event, detail)
+
+    def intend(self, number: int, item: str) -> None:
+        """Written before the request leaves: after a crash this is what must be reconciled."""
+        key = self._home.mark(item)
+        with self._writing():
+            self._home.connection.execute(
+                "INSERT INTO deliveries (transfer, n, account_key, item_key, state, at) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (transfer, n) DO UPDATE SET state = excluded.state, at = excluded.at, reason = ''",
+                (self.transfer, number, self._account, key, INTENDED, _now()),
+            )
+            self.journal.record("intended", {"n": number, "item": key[:32], "fence": self._fence()})
+
+    def delivered(self, number: int, receipt: Receipt, found: bool = False) -> None:
+        """Written after the answer: the receipt is sealed, the new address can be found by its keyed digest."""
+        sealed = self._home.seal(msgspec.json.encode(receipt))
+        with self._writing():
+            self._home.connection.execute(
+                "UPDATE deliveries SET state = ?, sealed = ?, new_key = ?, url_key = ?, at = ? "
+                "WHERE transfer = ? AND n = ?",
+                (DELIVERED, sealed, self._home.mark(receipt.new_id), self._home.mark(receipt.url), _now(),
+                 self.transfer, number),
+            )  # fmt: skip
+            self.journal.record(
+                "delivered",
+                {"n": number, "as": self._home.mark(receipt.new_id)[:32], "reconciled": found, "fence": self._fence()},
+            )
+
+    def failed(self, number: int, reason: str) -> None:
+        """The destination said no for good."""
+        self._state(number, FAILED, "failed", reason)
+
+    def undoing(self, number: int) -> None:
+        """Written before the request to take it back leaves."""
+        self._state(number, UNDOING, "undoing", "")
+
+    def undone(self, number: int, leftover: str) -> None:
+        """Taken back; ``leftover`` says what could not be."""
+        self._state(number, UNDONE, "undone", leftover)
+
+    def _state(self, number: int, state: str, event: str, reason: str) -> None:
+        with self._writing():
+            self._home.connection.execute(
+                "UPDATE deliveries SET state = ?, reason = ?, at = ? WHERE transfer = ? AND n = ?",
+                (state, reason, _now(), self.transfer, number),
+            )
+            self.journal.record(event, {"n": number, "leftover" if event == "undone" else "reason": _plain(reason)})
+
+    def states(self) -> dict[int, str]:
+        """The state of every delivery of this transfer, by item number."""
+        rows = self._home.connection.execute("SELECT n, state FROM deliveries WHERE transfer = ?", (self.transfer,))
+        return dict(rows.fetchall())
+
+    def elsewhere(self, item: str) -> bool:
+        """Has another transfer already delivered this item to this account (and not taken it back)?"""
+        return self._elsewhere(item) is not None
+
+    def receipt_elsewhere(self, item: str) -> Receipt | None:
+        """The receipt of that delivery: a reply needs the address of its parent."""
+        row = self._elsewhere(item)
+        return msgspec.json.decode(self._home.unseal(row[0]), type=Receipt) if row else None
+
+    def _elsewhere(self, item: str) -> tuple[bytes] | None:
+        row: tuple[bytes] | None = self._home.connection.execute(
+            "SELECT sealed FROM deliveries WHERE account_key = ? AND item_key = ? AND state IN (?, ?)",
+            (self._account, self._home.mark(item), DELIVERED, UNDOING),
+        ).fetchone()
+        return row
+
+    def receipts(self, numbers: Iterable[int] | None = None, why: str = "") -> Iterator[Delivery]:
+        """Open the sealed map, newest delivery first; the opening is logged with its reason."""
+        self.note("map-opened", {"why": why})
+        rows = self._home.connection.execute(
+            "SELECT n, state, reason, sealed FROM deliveries WHERE transfer = ? AND state IN (?, ?) "
+            "ORDER BY at DESC, n DESC",
+            (self.transfer, DELIVERED, UNDOING),
+        ).fetchall()
+        wanted = None if numbers is None else set(numbers)
+        for number, state, reason, sealed in rows:
+            if wanted is None or number in wanted:
+                receipt = msgspec.json.decode(self._home.unseal(sealed), type=Receipt)
+                yield Delivery(self.transfer, number, state, reason, receipt)
+
+    def receipt(self, number: int) -> Receipt | None:
+        """The receipt of one own delivery (needed while copying a thread)."""
+        row = self._home.connection.execute(
+            "SELECT sealed FROM deliveries WHERE transfer = ? AND n = ? AND state = ?",
+            (self.transfer, number, DELIVERED),
+        ).fetchone()
+        return msgspec.json.decode(self._home.unseal(row[0]), type=Receipt) if row else None
+
+    def _fence(self) -> int:
+        return self._lease.fence if self._lease else 0
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _plain(reason: str) -> str:
+    """The journal takes sentences, never more than a few lines of one."""
+    return json.loads(json.dumps(reason[:500], ensure_ascii=True))  # type: ignore[no-any-return]
