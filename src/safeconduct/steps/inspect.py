@@ -1,0 +1,169 @@
+"""Inspect: read a whole source once, ask every question, decide, and say what was seen.
+
+Two passes, neither of which keeps the archive in memory: the first reads, asks and counts; the second goes over the
+findings on disk and decides, once it is known how much of the import each rule would touch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy
+from msgspec import Struct
+
+from safeconduct.archives.media import Measurer
+from safeconduct.contracts import Criterion, Source
+from safeconduct.discover import plugins
+from safeconduct.model import WHOLE, About, Decision, Finding, Item, Kind, Visibility
+from safeconduct.policy import Policy, strictest
+from safeconduct.screening.batch import Screen
+from safeconduct.screening.census import Census, CensusWriter
+from safeconduct.steps.spool import Spool
+from safeconduct.steps.tally import Tally
+
+Tick = Callable[[int], None]
+KINDS = tuple(Kind)
+
+
+class Question(Struct, frozen=True):
+    """A whole-import finding that a rule makes a person's question."""
+
+    rule: str
+    sentence: str
+
+
+class Inspection:
+    """What one inspection saw and decided.  Keeps numbers; the findings stay on disk in ``folder``."""
+
+    def __init__(self, about: About, census: Census, spool: Spool, tally: Tally, policies: Sequence[Policy]) -> None:
+        self.about = about
+        self.census = census
+        self.tally = tally
+        self.policies = policies
+        self.questions: tuple[Question, ...] = ()
+        self._spool = spool
+
+    def decisions(self) -> Iterator[tuple[int, Decision, Sequence[Finding]]]:
+        """(item number, decision, findings) for every item with findings, ascending; all others are accepted."""
+        kinds, audiences, dates = (self.census.column(name) for name in ("kind", "visibility", "published"))
+        for number, findings in self._spool:
+            if number == WHOLE:
+                continue
+            item = _light(number, kinds, audiences, dates)
+            yield number, self.decide(item, findings), findings
+
+    def decide(self, item: Item, findings: Sequence[Finding]) -> Decision:
+        """The strictest of all policies that have a say (law 3)."""
+        return strictest([policy.decide(item, findings, self.census) for policy in self.policies])
+
+    def whole(self) -> Sequence[Finding]:
+        """The findings about the whole import."""
+        for number, findings in self._spool:
+            return findings if number == WHOLE else ()
+        return ()
+
+    def close(self) -> None:
+        self._spool.close()
+
+
+def inspect(
+    source: Source,
+    policies: Sequence[Policy],
+    folder: Path,
+    as_of: datetime,
+    *,
+    measure: bool = True,
+    tick: Tick = lambda count: None,
+    leave_out: Sequence[str] = (),
+) -> Inspection:
+    """Ask every criterion of every item of ``source`` and decide by ``policies``.
+
+    ``folder`` takes the working files (findings, census).  ``measure``: decode media in a limited child process.
+    ``leave_out`` names criteria not to ask beyond what the policies ask.  Raises ``SourceError`` for a source that is
+    unusable as a whole.
+    """
+    before = source.about()
+    criteria = [*_asked(policies), *_default(policies, leave_out)]
+    tally = Tally()
+    with ExitStack() as stack:
+        measurer = stack.enter_context(Measurer(source.open)) if measure else None
+        screen = Screen(
+            criteria, as_of=as_of, owner=before.actor, acct=before.acct, measure=measurer.measure if measurer else None
+        )
+        spool, writer = Spool(folder / "findings"), CensusWriter(folder / "census")
+        for batch in screen.batches(tally.watch(source.read())):
+            findings = screen.findings(batch)
+            tally.saw(batch, findings)
+            spool.add(finding for finding in findings if finding.question)
+            writer.add(batch)
+            tick(len(batch.items))
+        about = source.about()
+        census = writer.close(about.totals, about.actor, as_of)
+        for finding in screen.conclude(census):
+            tally.concluded(finding)
+            if finding.question:
+                spool.add([finding])
+    inspection = Inspection(about, census, spool, tally, policies)
+    _decide(inspection)
+    return inspection
+
+
+def _asked(policies: Sequence[Policy]) -> list[Criterion]:
+    asked = {criterion.question: criterion for policy in policies for criterion in policy.questions}
+    return list(asked.values())
+
+
+def _default(policies: Sequence[Policy], leave_out: Sequence[str]) -> list[Criterion]:
+    """Every criterion no policy asks, with its default parameters: reported, never decided upon."""
+    asked = {criterion.name for policy in policies for criterion in policy.questions}
+    return [plugin() for name, plugin in plugins("criteria").items() if name not in asked and name not in leave_out]
+
+
+def _decide(inspection: Inspection) -> None:
+    """First how much each rule touches, then every decision; fills tally and census."""
+    touched: Counter[str] = Counter()
+    kinds, audiences, dates = (inspection.census.column(name) for name in ("kind", "visibility", "published"))
+    for number, findings in inspection._spool:
+        if number == WHOLE:
+            continue
+        item = _light(number, kinds, audiences, dates)
+        for policy in inspection.policies:
+            touched.update(policy.touched(item, findings))
+    inspection.census.touched = touched
+    actions = numpy.zeros(inspection.census.count, dtype=numpy.uint8)
+    for number, decision, findings in inspection.decisions():
+        actions[number] = decision.action
+        inspection.tally.decided(number, decision, findings)
+    inspection.census.put("action", actions)
+    inspection.questions = tuple(
+        Question(reason.rule, reason.sentence)
+        for policy in inspection.policies
+        for reason in policy.conclude(inspection.whole())
+    )
+
+
+def _light(number: int, kinds: numpy.ndarray, audiences: numpy.ndarray, dates: numpy.ndarray) -> Item:  # type: ignore[type-arg]
+    """What a policy may look at, without reading the archive again."""
+    when = float(dates[number])
+    return Item(
+        number=number,
+        kind=KINDS[kinds[number]],
+        origin="",
+        raw=b"",
+        record={},
+        object={},
+        visibility=Visibility(int(audiences[number])),
+        published=None if when != when else _moment(when),
+    )
+
+
+def _moment(when: float) -> datetime | None:
+
+    try:
+        return datetime.fromtimestamp(when, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
