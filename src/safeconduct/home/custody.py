@@ -6,7 +6,6 @@ Opening them is itself an entry.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,13 +21,12 @@ INTENDED, DELIVERED, FAILED, UNDONE, UNDOING = "intended", "delivered", "failed"
 
 
 class Delivery(Struct, frozen=True):
-    """One row of what was delivered or meant to be; ``receipt`` only where the sealed map was opened."""
+    """One row of what was delivered or meant to be."""
 
     transfer: str
     number: int
     state: str
     reason: str = ""
-    receipt: Receipt | None = None
 
 
 class Custody:
@@ -100,12 +98,13 @@ class Custody:
         self._state(number, UNDONE, "undone", leftover)
 
     def _state(self, number: int, state: str, event: str, reason: str) -> None:
+        # Reasons may quote a server that quotes a name: they stay in the erasable index.
         with self._writing():
             self._home.connection.execute(
                 "UPDATE deliveries SET state = ?, reason = ?, at = ? WHERE transfer = ? AND n = ?",
                 (state, reason, _now(), self.transfer, number),
             )
-            self.journal.record(event, {"n": number, "leftover" if event == "undone" else "reason": _plain(reason)})
+            self.journal.record(event, {"n": number, "fence": self._fence()})
 
     def states(self) -> dict[int, str]:
         """The state of every delivery of this transfer, by item number."""
@@ -128,7 +127,7 @@ class Custody:
         ).fetchone()
         return row
 
-    def receipts(self, numbers: Iterable[int] | None = None, why: str = "") -> Iterator[Delivery]:
+    def receipts(self, numbers: Iterable[int] | None = None, why: str = "") -> Iterator[tuple[Delivery, Receipt]]:
         """Open the sealed map, newest delivery first; the opening is logged with its reason."""
         self.note("map-opened", {"why": why})
         rows = self._home.connection.execute(
@@ -140,7 +139,7 @@ class Custody:
         for number, state, reason, sealed in rows:
             if wanted is None or number in wanted:
                 receipt = msgspec.json.decode(self._home.unseal(sealed), type=Receipt)
-                yield Delivery(self.transfer, number, state, reason, receipt)
+                yield Delivery(self.transfer, number, state, reason), receipt
 
     def receipt(self, number: int) -> Receipt | None:
         """The receipt of one own delivery (needed while copying a thread)."""
@@ -156,8 +155,3 @@ class Custody:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def _plain(reason: str) -> str:
-    """The journal takes sentences, never more than a few lines of one."""
-    return json.loads(json.dumps(reason[:500], ensure_ascii=True))  # type: ignore[no-any-return]

@@ -58,6 +58,7 @@ class Home:
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")
         self.connection.executescript(SCHEMA)
+        self.journal("")  # makes the journal's tables, outside any transaction
 
     def close(self) -> None:
         self.connection.close()

@@ -43,7 +43,8 @@ class Sqlite:
         self._connection = connection
         self._transfer = transfer
         self._key = key
-        connection.executescript(SCHEMA)
+        if not connection.in_transaction:  # executescript would commit it
+            connection.executescript(SCHEMA)
 
     def record(self, event: str, detail: Mapping[str, Json]) -> str:
         """Append one entry and return its digest.

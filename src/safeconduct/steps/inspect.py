@@ -60,6 +60,10 @@ class Inspection:
         """The strictest of all policies that have a say (law 3)."""
         return strictest([policy.decide(item, findings, self.census) for policy in self.policies])
 
+    def questions_text(self) -> tuple[str, ...]:
+        """Every open question about the whole import, as sentences."""
+        return tuple(question.sentence for question in self.questions)
+
     def whole(self) -> Sequence[Finding]:
         """The findings about the whole import."""
         for number, findings in self._spool:

@@ -1,0 +1,214 @@
+"""Copy: execute exactly a plan.  Resumable after a crash at any point; nothing twice, nothing lost.
+
+Each delivery is an intent, a request, a receipt.  A crash between the last two leaves an intent whose outcome nobody
+knows; it is reconciled by asking the destination what is there, because servers ignore idempotency keys (measured).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+from msgspec import Struct
+
+from safeconduct.contracts import Destination, Source
+from safeconduct.errors import DeliveryError, PlanError, Uncertain
+from safeconduct.home import Custody, Home, Lease
+from safeconduct.home.custody import DELIVERED, FAILED, INTENDED, UNDOING, UNDONE
+from safeconduct.model import Abilities, Kind, Receipt, Shaped
+from safeconduct.steps.inspect import Tick
+from safeconduct.steps.patience import TRIES, Sleep, patiently
+from safeconduct.steps.planfile import Line, Plan
+from safeconduct.steps.transfer import FINISHED, Transfer, account_name, finish
+
+PROTECTION = frozenset({Kind.BLOCK, Kind.MUTE, Kind.DOMAIN_BLOCK, Kind.FILTER})
+FAILURES_IN_A_ROW = 10
+
+
+class Result(Struct, frozen=True):
+    """What happened, beside what was planned.  ``differences``: item numbers where the two do not agree, with why."""
+
+    transfer: str
+    planned: int
+    delivered: int
+    already: int
+    failed: int
+    differences: tuple[tuple[int, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def copy(
+    home: Home,
+    plan: Plan,
+    transfer: Transfer,
+    source: Source,
+    destination: Destination,
+    *,
+    tick: Tick = lambda count: None,
+    sleep: Sleep = time.sleep,
+) -> Result:
+    """Deliver every line of ``plan`` that has a shape.
+
+    Raises ``PlanError`` if source or server are not what the plan assumed, ``Busy`` if another worker is at it,
+    ``DeliveryError`` if the destination keeps refusing.  Calling it again goes on where it stopped.
+    """
+    _same_source(plan, source)
+    _same_server(plan.header.abilities, destination.probe())
+    lease = Lease(home.connection, home.mark(account_name(plan)))
+    try:
+        custody = Custody(home, transfer.id, account_name(plan), lease)
+        run = _Run(plan, source, destination, custody, tick, sleep)
+        run.reconcile()
+        run.deliver()
+        destination.finish()
+        result = run.result()
+        custody.note("finished", {"delivered": result.delivered, "already": result.already, "failed": result.failed})
+        if not result.failed:
+            finish(home, transfer.id, FINISHED)
+        return result
+    finally:
+        lease.release()
+
+
+def _same_source(plan: Plan, source: Source) -> None:
+    if source.about().sha256 != plan.header.source_sha256:
+        raise PlanError("The archive is not the one this plan was made from. Make a new plan for it.")
+
+
+def _same_server(assumed: Abilities, now: Abilities) -> None:
+    """Stop before the first write if the server is not what the plan assumed."""
+    for what in ("software", "version", "account", "backdates", "audience"):
+        before, after = getattr(assumed, what), getattr(now, what)
+        if before != after:
+            raise PlanError(
+                f"The destination has changed since it was probed: {what} was {before!r} and is {after!r}. "
+                "Nothing was written. Probe it and plan again."
+            )
+    for limit, allowed in assumed.limits.items():
+        if limit not in ("requests", "seconds") and now.limits.get(limit, allowed) < allowed:
+            raise PlanError(
+                f"The destination now allows less than the plan assumed ({limit}: {now.limits[limit]} instead of "
+                f"{allowed}). Nothing was written. Probe it and plan again."
+            )
+
+
+class _Run:
+    def __init__(
+        self, plan: Plan, source: Source, destination: Destination, custody: Custody, tick: Tick, sleep: Sleep
+    ) -> None:
+        self._plan, self._source, self._destination, self._custody = plan, source, destination, custody
+        self._tick, self._sleep = tick, sleep
+        self._states = custody.states()
+        self._parents: dict[str, tuple[int, str]] = {}
+        self._already: set[int] = set()
+        self._reasons: dict[int, str] = {}
+        self._in_a_row = 0
+
+    def reconcile(self) -> None:
+        """Ask the destination about every intent without an outcome, before anything new is written."""
+        open_ones = {number for number, state in self._states.items() if state == INTENDED}
+        for line in self._lines() if open_ones else ():
+            if line.n in open_ones and line.shape is not None:
+                receipt = patiently(partial(self._destination.find, line.shape), self._sleep)
+                if receipt is not None:
+                    self._custody.delivered(line.n, receipt, found=True)
+                    self._states[line.n] = DELIVERED
+
+    def deliver(self) -> None:
+        """Protection first (law 7), then everything else; a reply waits until its parent has an address."""
+        for protecting in (True, False):
+            while self._sweep(protecting):
+                pass
+
+    def _sweep(self, protecting: bool) -> bool:
+        """Once over the plan; true if another sweep may deliver more."""
+        before = Counter(self._states.values())
+        waiting = False
+        for line in self._lines():
+            if (line.kind in PROTECTION) == protecting and not self._settled(line):
+                waiting |= not self._line(line)
+        return waiting and before != Counter(self._states.values())
+
+    def result(self) -> Result:
+        """Plan and outcome, item by item."""
+        differences = []
+        planned = delivered = failed = 0
+        for line in self._lines():
+            planned += 1
+            state = self._states.get(line.n, "")
+            delivered += state == DELIVERED
+            if state != DELIVERED and line.n not in self._already:
+                failed += 1
+                differences.append((line.n, self._reasons.get(line.n, f"still {state or 'not delivered'}")))
+        return Result(self._custody.transfer, planned, delivered, len(self._already), failed, tuple(differences[:1000]))
+
+    def _lines(self) -> Iterator[Line]:
+        return (line for line in self._plan.lines() if line.shape is not None)
+
+    def _settled(self, line: Line) -> bool:
+        settled = line.n in self._already or self._states.get(line.n) in (DELIVERED, UNDONE, UNDOING)
+        return settled or (line.n in self._reasons and self._states.get(line.n) == FAILED)
+
+    def _line(self, line: Line) -> bool:
+        """Deliver one line; false if its parent has no address yet."""
+        shaped = line.shape
+        if shaped is None:
+            return True
+        if line.n not in self._states and self._custody.elsewhere(line.item):
+            self._already.add(line.n)
+            self._tick(1)
+            return True
+        parent = self._parent(shaped)
+        if shaped.parent and parent is None:
+            self._reasons[line.n] = "The post it answers is not there, so this one waits. Plan and copy again."
+            return False
+        self._custody.intend(line.n, line.item)
+        self._states[line.n] = INTENDED
+        try:
+            receipt = self._attempt(shaped, parent)
+        except DeliveryError as error:
+            self._refused(line.n, error)
+            return True
+        self._custody.delivered(line.n, receipt)
+        self._states[line.n] = DELIVERED
+        self._in_a_row = 0
+        self._tick(1)
+        return True
+
+    def _attempt(self, shaped: Shaped, parent: Receipt | None) -> Receipt:
+        """Deliver; after a lost answer look first whether it is there."""
+        for _ in range(TRIES):
+            try:
+                return patiently(lambda: self._destination.deliver(shaped, self._source, parent), self._sleep)
+            except Uncertain:
+                found = patiently(lambda: self._destination.find(shaped), self._sleep)
+                if found is not None:
+                    return found
+        raise DeliveryError("The destination's answer was lost again and again. Try later; nothing is delivered twice.")
+
+    def _refused(self, number: int, error: DeliveryError) -> None:
+        self._custody.failed(number, str(error))
+        self._states[number] = FAILED
+        self._reasons[number] = str(error)
+        self._in_a_row += 1
+        if self._in_a_row >= FAILURES_IN_A_ROW:
+            raise DeliveryError(f"{FAILURES_IN_A_ROW} items in a row were refused; stopped. The last answer: {error}")
+
+    def _parent(self, shaped: Shaped) -> Receipt | None:
+        if not shaped.parent:
+            return None
+        if not self._parents:
+            self._parents = self._map_parents()
+        number, name = self._parents.get(shaped.parent, (-1, ""))
+        return self._custody.receipt(number) or (self._custody.receipt_elsewhere(name) if name else None)
+
+    def _map_parents(self) -> dict[str, tuple[int, str]]:
+        """Only of posts that have an answer in the plan: ids of whole histories would not stay small."""
+        wanted = {line.shape.parent for line in self._lines() if line.shape is not None and line.shape.parent}
+        return {
+            line.shape.id: (line.n, line.item)
+            for line in self._lines()
+            if line.shape is not None and line.shape.id in wanted
+        }

@@ -1,0 +1,274 @@
+"""Plan: give every record of a source its fate at a destination, offline.  The plan *is* the dry run (law 1)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import numpy
+
+from safeconduct.contracts import Destination, Source
+from safeconduct.errors import PlanError
+from safeconduct.model import (
+    Abilities,
+    Action,
+    Choices,
+    Decision,
+    Fate,
+    Finding,
+    Item,
+    Kind,
+    Left,
+    Shaped,
+    Unreadable,
+)
+from safeconduct.steps.inspect import Inspection, Tick
+from safeconduct.steps.planfile import FORMAT, Header, Line, Plan, PlanWriter
+from safeconduct.steps.summary import Summary
+
+SWEEPS = 50
+ACCEPTED = Decision(Action.ACCEPT)
+
+
+def make_plan(
+    source: Source,
+    inspection: Inspection,
+    destination: Destination,
+    abilities: Abilities,
+    choices: Choices,
+    path: Path,
+    *,
+    created: datetime,
+    overruled: dict[str, Decision] | None = None,
+    place: str = "",
+    tick: Tick = lambda count: None,
+) -> Plan:
+    """Write the plan of copying ``source`` to ``destination`` and return it, checked.
+
+    ``overruled``: earlier decisions of people, by ``item_name``.  Raises ``PlanError`` if the source changed
+    since it was inspected.
+    """
+    planner = _Planner(source, inspection, destination, abilities, choices, overruled or {})
+    planner.settle_threads()
+    writer = PlanWriter(path, _header(inspection, destination, abilities, choices, created, place))
+    summary = Summary(abilities)
+    for entry in planner.sweep():
+        if isinstance(entry, Unreadable):
+            writer.skip()
+        else:
+            writer.add(entry)
+            summary.add(entry)
+        tick(1)
+    summary.overruled = planner.disagreements
+    writer.close(summary.rows(inspection.questions_text()))
+    return Plan(path)
+
+
+def item_name(item: Item) -> str:
+    """What names an item across archives of one account: kind and id, or kind and digest where it has no id."""
+    return f"{item.kind}:{item.id or hashlib.sha256(item.raw).hexdigest()}"
+
+
+def _header(
+    inspection: Inspection,
+    destination: Destination,
+    abilities: Abilities,
+    choices: Choices,
+    created: datetime,
+    place: str,
+) -> Header:
+    about = inspection.about
+    return Header(
+        plan=FORMAT,
+        created=created,
+        source=place,
+        source_sha256=about.sha256,
+        format=about.format,
+        actor=about.actor,
+        acct=about.acct,
+        destination=abilities.destination,
+        abilities=abilities,
+        choices=choices,
+        policies=tuple(policy.name for policy in inspection.policies),
+        digests=tuple(policy.digest for policy in inspection.policies),
+        as_of=inspection.census.as_of,
+        questions=inspection.questions_text(),
+    )
+
+
+class _Planner:
+    """Sweeps over the source until every reply knows whether its parent arrives."""
+
+    def __init__(
+        self,
+        source: Source,
+        inspection: Inspection,
+        destination: Destination,
+        abilities: Abilities,
+        choices: Choices,
+        overruled: dict[str, Decision],
+    ) -> None:
+        self._source, self._inspection = source, inspection
+        self._destination, self._abilities, self._choices = destination, abilities, choices
+        self._overruled = overruled
+        self._arrives = numpy.ones(inspection.census.count, dtype=bool)
+        self._parents = _parents(inspection)
+        self._twins = _twins(inspection)
+        self._whole = inspection.questions_text()
+        self.disagreements = 0
+
+    def settle_threads(self) -> None:
+        """Repeat until nothing changes.  Archives in order of time need two sweeps, others a few more."""
+        if not (self._parents >= 0).any():
+            return
+        for _ in range(SWEEPS):
+            before = self._arrives.copy()
+            for _entry in self.sweep():
+                pass
+            if (before == self._arrives).all():
+                return
+        raise PlanError("The threads of this archive never settle; please report it with the archive's shape.")
+
+    def sweep(self) -> Iterator[Line | Unreadable]:
+        """Every record with its fate, in order."""
+        members: dict[str, Fate] = {}
+        self.disagreements = 0
+        strict = self._inspection.decisions()
+        upcoming = next(strict, None)
+        for entry in self._source.read():
+            if isinstance(entry, Unreadable):
+                yield entry
+                continue
+            decision, findings = ACCEPTED, ()
+            if upcoming is not None and upcoming[0] == entry.number:
+                _, decision, findings = upcoming
+                upcoming = next(strict, None)
+            yield self._line(entry, decision, findings, members)
+
+    def _line(self, item: Item, decision: Decision, findings: Sequence[Finding], members: dict[str, Fate]) -> Line:
+        name = item_name(item)
+        decision = self._spoken(name, decision)
+        outcome = self._outcome(item, decision)
+        fate = _fate(outcome)
+        if item.kind == Kind.MEDIA and not isinstance(outcome, Shaped):
+            outcome, fate = _with_its_post(item, outcome, fate, members)
+        self._arrives[item.number] = fate in (Fate.ARRIVES, Fate.ADAPTED)
+        _remember(members, item, outcome, fate)
+        return _line(item, name, decision, findings, outcome, fate, self._inspection.about.actor)
+
+    def _spoken(self, name: str, decision: Decision) -> Decision:
+        """A person's word stands; a policy that disagrees raises a question, it does not win."""
+        person = self._overruled.get(name)
+        if person is None:
+            return decision
+        self.disagreements += person.action != decision.action
+        return person
+
+    def _outcome(self, item: Item, decision: Decision) -> Shaped | Left:
+        if decision.action >= Action.QUARANTINE:
+            return _kept_back(item, decision)
+        if self._whole and not decision.author.startswith("person:"):
+            return Left(item.number, "whole-import", self._whole[0], Fate.HELD)
+        if self._twins[item.number]:
+            return Left(item.number, "duplicate", "The same item stands earlier in this archive; it travels once.")
+        return self._destination.shape(self._knowing(item), decision, self._abilities)
+
+    def _knowing(self, item: Item) -> Item:
+        """The item, told whether the own post it answers will be there."""
+        if item.reply is None or not item.reply.mine:
+            return item
+        parent = int(self._parents[item.number])
+        arrives = parent >= 0 and bool(self._arrives[parent])
+        return msgspec.structs.replace(item, reply=msgspec.structs.replace(item.reply, arrives=arrives))
+
+
+def _kept_back(item: Item, decision: Decision) -> Left:
+    reason = decision.reasons[0]
+    if decision.action == Action.REJECT:
+        return Left(item.number, reason.criterion, reason.sentence, Fate.REFUSED)
+    return Left(item.number, "question" if decision.pending else reason.criterion, reason.sentence, Fate.HELD)
+
+
+def _fate(outcome: Shaped | Left) -> Fate:
+    if isinstance(outcome, Left):
+        return outcome.fate
+    return Fate.ADAPTED if outcome.adapted else Fate.ARRIVES
+
+
+def _with_its_post(item: Item, outcome: Left, fate: Fate, members: dict[str, Fate]) -> tuple[Left, Fate]:
+    """A file shares the fate of the post that shows it; the kindest one if several do."""
+    member = item.object.get("member")
+    shared = members.get(member) if isinstance(member, str) else None
+    if shared is None or fate in (Fate.HELD, Fate.REFUSED):
+        return outcome, fate
+    if shared in (Fate.ARRIVES, Fate.ADAPTED):
+        return Left(item.number, "with-its-post", "Travels with the post that shows it.", Fate.ARRIVES), Fate.ARRIVES
+    return Left(item.number, "with-its-post", "Stays with the post that shows it.", shared), shared
+
+
+def _remember(members: dict[str, Fate], item: Item, outcome: Shaped | Left, fate: Fate) -> None:
+    """What happens to the files this item shows; a file that arrives anywhere has arrived."""
+    carried = {medium.member for medium in outcome.media} if isinstance(outcome, Shaped) else set()
+    for medium in item.media:
+        if medium.member and members.get(medium.member) not in (Fate.ARRIVES, Fate.ADAPTED):
+            stays = Fate.LEFT_BY_DESTINATION if isinstance(outcome, Shaped) else fate
+            members[medium.member] = fate if medium.member in carried else stays
+
+
+def _line(
+    item: Item,
+    name: str,
+    decision: Decision,
+    findings: Sequence[Finding],
+    outcome: Shaped | Left,
+    fate: Fate,
+    owner: str,
+) -> Line:
+    shaped = isinstance(outcome, Shaped)
+    changes = (*outcome.adapted, *outcome.limited) if isinstance(outcome, Shaped) else ()
+    return Line(
+        n=item.number,
+        origin=item.origin,
+        kind=item.kind,
+        fate=fate,
+        item=name,
+        digest=hashlib.sha256(item.raw).hexdigest(),
+        visibility=item.visibility,
+        action=decision.action.name.lower(),
+        code=_code(outcome),
+        reason=" ".join(changes) if isinstance(outcome, Shaped) else outcome.reason,
+        criteria=tuple(sorted({finding.criterion for finding in findings})),
+        rule=decision.reasons[0].rule if decision.reasons else "",
+        own=item.actor == owner,
+        shape=outcome if shaped else None,
+    )
+
+
+def _code(outcome: Shaped | Left) -> str:
+    if isinstance(outcome, Left):
+        return outcome.code
+    return "adapted" if outcome.adapted else "limited" if outcome.limited else "as-it-is"
+
+
+def _parents(inspection: Inspection) -> numpy.ndarray:  # type: ignore[type-arg]
+    """For each item the number of the own post it answers, or -1."""
+    idents, parents = inspection.census.column("ident"), inspection.census.column("parent")
+    if not len(idents):
+        return numpy.empty(0, dtype=numpy.int64)
+    order = numpy.argsort(idents, kind="stable")
+    places = numpy.searchsorted(idents[order], parents).clip(max=len(order) - 1)
+    found = order[places]
+    return numpy.where((parents != 0) & (idents[found] == parents), found, -1)
+
+
+def _twins(inspection: Inspection) -> numpy.ndarray:  # type: ignore[type-arg]
+    """True for every item whose id already stood earlier in the same source."""
+    idents, kinds = inspection.census.column("ident"), inspection.census.column("kind")
+    twins = numpy.zeros(len(idents), dtype=bool)
+    order = numpy.lexsort((numpy.arange(len(idents)), kinds, idents))
+    same = (idents[order][1:] == idents[order][:-1]) & (kinds[order][1:] == kinds[order][:-1])
+    twins[order[1:][same & (idents[order][1:] != 0)]] = True
+    return twins

@@ -1,0 +1,59 @@
+"""What does not travel is saved as a container, so that nobody loses anything; what waits is kept for the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from safeconduct.contracts import Destination, Source
+from safeconduct.home import Home
+from safeconduct.model import Action, Decision, Fate, Item, Kind, Left, Shaped, Unreadable
+from safeconduct.steps.planfile import Plan
+from safeconduct.steps.transfer import Transfer
+from safeconduct.stores.segments import Segments
+
+STAYS = frozenset({Fate.HELD, Fate.REFUSED, Fate.LEFT_BY_PERSON, Fate.LEFT_BY_DESTINATION})
+WAITS = frozenset({Fate.HELD, Fate.REFUSED})
+
+
+def keep_held(home: Home, plan: Plan, transfer: Transfer, source: Source) -> int:
+    """Keep the original bytes of every held or refused item in the transfer's own store; returns how many.
+
+    So the queue can show them, and an appeal can be answered, even when the archive is gone.
+    """
+    store = Segments(transfer.folder / "store")
+    kept = 0
+    rows: list[tuple[str, str, int]] = []
+    for item, fate in _fates(plan, source):
+        if fate in WAITS:
+            rows.append((store.put(item.raw), transfer.id, item.number))
+            kept += 1
+    home.connection.executemany("UPDATE items SET stored = ? WHERE transfer = ? AND n = ?", rows)
+    return kept
+
+
+def save_remainder(plan: Plan, source: Source, container: Destination) -> int:
+    """Write every item that stays behind into ``container``, as it left; returns how many.
+
+    The container is the person's own: every kind, every visibility, whatever any policy said.
+    """
+    abilities = container.probe()
+    saved = 0
+    for item, fate in _fates(plan, source):
+        if fate not in STAYS:
+            continue
+        shaped = container.shape(item, Decision(Action.ACCEPT, author="person:owner"), abilities)
+        if isinstance(shaped, Shaped):
+            container.deliver(shaped, source, None)
+            saved += 1
+        elif isinstance(shaped, Left) and item.kind != Kind.MEDIA:
+            raise AssertionError(f"the remainder must take everything, but left {item.origin}: {shaped.reason}")
+    if saved:
+        container.finish()
+    return saved
+
+
+def _fates(plan: Plan, source: Source) -> Iterator[tuple[Item, Fate]]:
+    lines = plan.lines()
+    for entry in source.read():
+        if not isinstance(entry, Unreadable):
+            yield entry, next(lines).fate
