@@ -131,15 +131,20 @@ class Custody:
         """Open the sealed map, newest delivery first; the opening is logged with its reason."""
         self.note("map-opened", {"why": why})
         rows = self._home.connection.execute(
-            "SELECT n, state, reason, sealed FROM deliveries WHERE transfer = ? AND state IN (?, ?) "
-            "ORDER BY at DESC, n DESC",
+            "SELECT n FROM deliveries WHERE transfer = ? AND state IN (?, ?) ORDER BY at DESC, n DESC",
             (self.transfer, DELIVERED, UNDOING),
         ).fetchall()
         wanted = None if numbers is None else set(numbers)
-        for number, state, reason, sealed in rows:
+        for (number,) in rows:
             if wanted is None or number in wanted:
-                receipt = msgspec.json.decode(self._home.unseal(sealed), type=Receipt)
-                yield Delivery(self.transfer, number, state, reason), receipt
+                yield self._open(number)
+
+    def _open(self, number: int) -> tuple[Delivery, Receipt]:
+        state, reason, sealed = self._home.connection.execute(
+            "SELECT state, reason, sealed FROM deliveries WHERE transfer = ? AND n = ?", (self.transfer, number)
+        ).fetchone()
+        receipt = msgspec.json.decode(self._home.unseal(sealed), type=Receipt)
+        return Delivery(self.transfer, number, state, reason), receipt
 
     def receipt(self, number: int) -> Receipt | None:
         """The receipt of one own delivery (needed while copying a thread)."""

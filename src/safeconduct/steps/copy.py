@@ -156,7 +156,7 @@ class _Run:
         shaped = line.shape
         if shaped is None:
             return True
-        if line.n not in self._states and self._custody.elsewhere(line.item):
+        if self._states.get(line.n) != INTENDED and self._custody.elsewhere(line.item):
             self._already.add(line.n)
             self._tick(1)
             return True

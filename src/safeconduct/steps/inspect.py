@@ -150,7 +150,7 @@ def _decide(inspection: Inspection) -> None:
     )
 
 
-def _light(number: int, kinds: numpy.ndarray, audiences: numpy.ndarray, dates: numpy.ndarray) -> Item:  # type: ignore[type-arg]
+def _light(number: int, kinds: numpy.ndarray, audiences: numpy.ndarray, dates: numpy.ndarray) -> Item:
     """What a policy may look at, without reading the archive again."""
     when = float(dates[number])
     return Item(

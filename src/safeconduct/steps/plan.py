@@ -25,6 +25,7 @@ from safeconduct.model import (
     Shaped,
     Unreadable,
 )
+from safeconduct.steps.decide import Overruled
 from safeconduct.steps.inspect import Inspection, Tick
 from safeconduct.steps.planfile import FORMAT, Header, Line, Plan, PlanWriter
 from safeconduct.steps.summary import Summary
@@ -42,16 +43,16 @@ def make_plan(
     path: Path,
     *,
     created: datetime,
-    overruled: dict[str, Decision] | None = None,
+    overruled: Overruled | None = None,
     place: str = "",
     tick: Tick = lambda count: None,
 ) -> Plan:
     """Write the plan of copying ``source`` to ``destination`` and return it, checked.
 
-    ``overruled``: earlier decisions of people, by ``item_name``.  Raises ``PlanError`` if the source changed
+    ``overruled``: earlier decisions of people.  Raises ``PlanError`` if the source changed
     since it was inspected.
     """
-    planner = _Planner(source, inspection, destination, abilities, choices, overruled or {})
+    planner = _Planner(source, inspection, destination, abilities, choices, overruled)
     planner.settle_threads()
     writer = PlanWriter(path, _header(inspection, destination, abilities, choices, created, place))
     summary = Summary(abilities)
@@ -109,7 +110,7 @@ class _Planner:
         destination: Destination,
         abilities: Abilities,
         choices: Choices,
-        overruled: dict[str, Decision],
+        overruled: Overruled | None,
     ) -> None:
         self._source, self._inspection = source, inspection
         self._destination, self._abilities, self._choices = destination, abilities, choices
@@ -142,7 +143,8 @@ class _Planner:
             if isinstance(entry, Unreadable):
                 yield entry
                 continue
-            decision, findings = ACCEPTED, ()
+            decision: Decision = ACCEPTED
+            findings: Sequence[Finding] = ()
             if upcoming is not None and upcoming[0] == entry.number:
                 _, decision, findings = upcoming
                 upcoming = next(strict, None)
@@ -161,7 +163,7 @@ class _Planner:
 
     def _spoken(self, name: str, decision: Decision) -> Decision:
         """A person's word stands; a policy that disagrees raises a question, it does not win."""
-        person = self._overruled.get(name)
+        person = self._overruled.get(name) if self._overruled else None
         if person is None:
             return decision
         self.disagreements += person.action != decision.action
@@ -227,7 +229,6 @@ def _line(
     fate: Fate,
     owner: str,
 ) -> Line:
-    shaped = isinstance(outcome, Shaped)
     changes = (*outcome.adapted, *outcome.limited) if isinstance(outcome, Shaped) else ()
     return Line(
         n=item.number,
@@ -243,7 +244,7 @@ def _line(
         criteria=tuple(sorted({finding.criterion for finding in findings})),
         rule=decision.reasons[0].rule if decision.reasons else "",
         own=item.actor == owner,
-        shape=outcome if shaped else None,
+        shape=outcome if isinstance(outcome, Shaped) else None,
     )
 
 
@@ -253,7 +254,7 @@ def _code(outcome: Shaped | Left) -> str:
     return "adapted" if outcome.adapted else "limited" if outcome.limited else "as-it-is"
 
 
-def _parents(inspection: Inspection) -> numpy.ndarray:  # type: ignore[type-arg]
+def _parents(inspection: Inspection) -> numpy.ndarray:
     """For each item the number of the own post it answers, or -1."""
     idents, parents = inspection.census.column("ident"), inspection.census.column("parent")
     if not len(idents):
@@ -264,7 +265,7 @@ def _parents(inspection: Inspection) -> numpy.ndarray:  # type: ignore[type-arg]
     return numpy.where((parents != 0) & (idents[found] == parents), found, -1)
 
 
-def _twins(inspection: Inspection) -> numpy.ndarray:  # type: ignore[type-arg]
+def _twins(inspection: Inspection) -> numpy.ndarray:
     """True for every item whose id already stood earlier in the same source."""
     idents, kinds = inspection.census.column("ident"), inspection.census.column("kind")
     twins = numpy.zeros(len(idents), dtype=bool)

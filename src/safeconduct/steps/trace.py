@@ -1,0 +1,109 @@
+"""Trace: everything known about an item, a person, an archive, a transfer, or what a criterion held.
+
+Looked up by keyed digest: whoever has only the database learns no address from it.  Old and new addresses are shown side
+by side only where the person linked the accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from safeconduct.home import Home
+from safeconduct.model import Json, Kind
+
+
+class Query(Struct, frozen=True):
+    """What to look for; everything given must be true.
+
+    ``thing`` is whatever somebody has in hand: an old id, a new id, an address, a SHA-256, an actor.
+    """
+
+    thing: str = ""
+    transfer: str = ""
+    criterion: str = ""
+    action: str = ""
+    fate: str = ""
+    kind: str = ""
+    origin: str = ""
+    number: int = -1
+
+
+class Traced(Struct, frozen=True):
+    """One item of one transfer and what became of it."""
+
+    transfer: str
+    number: int
+    kind: str
+    origin: str
+    fate: str
+    action: str
+    criteria: tuple[str, ...]
+    reason: str
+    state: str
+
+
+COLUMNS = (
+    "items.transfer, items.n, items.kind, items.origin, items.fate, items.action, items.criteria, items.reason, "
+    "COALESCE(deliveries.state, '')"
+)
+
+
+def trace(home: Home, query: Query) -> Iterator[Traced]:
+    """Every item that fits, oldest transfer first."""
+    where, values = _conditions(home, query)
+    rows = home.connection.execute(
+        f"SELECT {COLUMNS} FROM items JOIN transfers ON transfers.id = items.transfer "
+        "LEFT JOIN deliveries ON deliveries.transfer = items.transfer AND deliveries.n = items.n "
+        f"WHERE {' AND '.join(where) or '1'} ORDER BY transfers.created, items.n",
+        values,
+    )
+    for row in rows:
+        yield Traced(*row[:6], criteria=tuple(row[6].split()), reason=row[7], state=row[8])
+
+
+def journey(home: Home, transfer: str) -> list[dict[str, Json]]:
+    """The journal of one transfer, checked on the way.  ``CustodyError`` if it was changed."""
+    return [dict(entry) for entry in home.journal(transfer).entries()]
+
+
+def _conditions(home: Home, query: Query) -> tuple[list[str], list[str | int]]:
+    where: list[str] = []
+    values: list[str | int] = []
+    for column, value in (("items.action", query.action), ("items.fate", query.fate), ("items.kind", query.kind),
+                          ("items.origin", query.origin)):  # fmt: skip
+        if value:
+            where.append(f"{column} = ?")
+            values.append(value)
+    if query.transfer:
+        where.append("items.transfer = ?")
+        values.append(query.transfer)
+    if query.number >= 0:
+        where.append("items.n = ?")
+        values.append(query.number)
+    if query.criterion:
+        where.append("' ' || items.criteria || ' ' LIKE ?")
+        values.append(f"% {query.criterion} %")
+    if query.thing:
+        where.append(f"({' OR '.join(_anything())})")
+        values.extend(_marks(home, query.thing))
+    return where, values
+
+
+def _anything() -> Sequence[str]:
+    kinds = ", ".join("?" for _ in Kind)
+    return (
+        f"items.item_key IN ({kinds})",
+        "items.digest_key = ?",
+        "deliveries.new_key = ?",
+        "deliveries.url_key = ?",
+        "transfers.person_key = ?",
+        "transfers.source_key = ?",
+        "items.origin = ?",
+    )
+
+
+def _marks(home: Home, thing: str) -> list[str]:
+    mark = home.mark(thing)
+    return [home.mark(f"{kind}:{thing}") for kind in Kind] + [mark] * 5 + [thing]
