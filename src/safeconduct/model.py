@@ -237,6 +237,7 @@ class MediaFacts(Struct, frozen=True):
     ``size`` counts bytes really produced.  ``type`` is sniffed ("" if unknown).  ``pdq`` are eight 256-bit hashes
     as hex (identity, three rotations, their mirrors), empty if none.  ``quality`` 0-100.
     ``location`` names the carriers of a place ("EXIF GPS", "XMP", ...).  ``ai`` names AI or provenance labels.
+    ``odd`` says what is in it that does not belong there ("a web page inside", ...).
     ``problem`` is a sentence when it could not be measured: that holds the item (law 8).
     """
 
@@ -251,6 +252,7 @@ class MediaFacts(Struct, frozen=True):
     quality: int = 0
     location: tuple[str, ...] = ()
     ai: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
     problem: str = ""
 
 
