@@ -1,0 +1,186 @@
+"""personal-data: addresses, numbers and places that lead to a person."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import ClassVar
+
+import phonenumbers
+
+from safeconduct.contracts import Batch
+from safeconduct.criteria._numbers import card, iban
+from safeconduct.criteria._posts import WRITTEN, counted
+from safeconduct.model import Basis, Confidence, Evidence, Finding, Hit, Item, Pattern
+
+KINDS = ("e-mail", "phone", "place", "street", "bank account", "payment card")
+_NOUNS = {
+    "e-mail": "e-mail address",
+    "phone": "phone number",
+    "place": "exact place",
+    "street": "street address",
+    "bank account": "bank account number",
+    "payment card": "payment card number",
+}
+_SURE = {
+    "e-mail": Confidence.HIGH,
+    "phone": Confidence.MEDIUM,
+    "place": Confidence.MEDIUM,
+    "street": Confidence.LOW,
+    "bank account": Confidence.HIGH,
+    "payment card": Confidence.HIGH,
+}
+_N = r"[^\s\d,;.:!?<>()\"]"  # a letter of a name, in any script
+_CALL = r"(?:[Tt]el|TEL|[Pp]hone|PHONE|[Cc]all|[Ff]ax|[Mm]obile?|[Hh]andy|[Ww]hats[Aa]pp|[Ss]ignal|[Tt]éléphone|[Tt]eléfono|[Tt]elefon|тел|Тел|電話|电话|전화|هاتف)"
+# Candidates, found in one pass over all texts; each is checked afterwards by the function of its kind.
+_CANDIDATES = {
+    "e-mail": (
+        r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}",
+        r"[A-Za-z0-9._+-]{1,64} ?[\[({] ?(?:at|AT|arroba|chez) ?[\])}] ?[A-Za-z0-9-]{1,63}(?:\.| ?[\[({] ?(?:dot|DOT|punkt|point) ?[\])}] ?)[A-Za-z]{2,24}",
+    ),
+    "phone": (
+        r"(?:\+|\b00)[1-9][0-9 ().\-/]{6,20}[0-9]",
+        _CALL + r"[.:： ]{0,3}\(?[0-9][0-9 ().\-/]{5,18}[0-9]",
+    ),
+    "place": (
+        r"-?[0-9]{1,2}\.[0-9]{4,}°? ?[NSns]?[,;] ?-?[0-9]{1,3}\.[0-9]{4,}",
+        r"[0-9]{1,2} ?° ?[0-9]{1,2} ?['′’] ?(?:[0-9.]{1,8} ?[\"″”] ?)?[NS][, ]{1,3}[0-9]{1,3} ?° ?[0-9]{1,2} ?['′’] ?(?:[0-9.]{1,8} ?[\"″”] ?)?[EWO]",
+    ),
+    "street": (
+        rf"\b[0-9]{{1,5}}[A-Za-z]? (?:{_N}{{2,20}} ){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Boulevard|Blvd|Court|Crescent|Terrace)\b",
+        rf"{_N}{{2,30}}(?:straße|strasse|str\.|gasse|allee|straat|laan|gracht|kade|gatan|vägen|gata|veien|gade|katu|tie) [0-9]{{1,4}}",
+        rf"\b[0-9]{{1,4}}(?: ?bis| ?ter)?,? (?:rue|avenue|boulevard|place|chemin|impasse|allée|quai) (?:{_N}{{1,20}} ?){{1,4}}",
+        rf"(?:[Cc]alle|[Aa]venida|[Aa]vda\.|[Pp]laza|[Pp]aseo|[Vv]ia|[Vv]iale|[Pp]iazza|[Cc]orso|[Rr]ua|[Tt]ravessa|[Pp]raça|[Uu]l\.|[Uu]lica|[Aa]l\.) (?:{_N}{{2,20}} ?){{1,4}},? ?(?:n[º°o]\.? ?)?[0-9]{{1,4}}",
+        rf"(?:ул\.|улица|просп\.|проспект|вул\.|вулиця|пер\.) ?(?:{_N}{{2,20}} ?){{1,3}},? ?(?:д\. ?)?[0-9]{{1,4}}",
+        rf"{_N}{{2,20}} (?:Sokak|Sok\.|Sokağı|Caddesi|Cad\.),? No[:.]? ?[0-9]{{1,4}}",
+        r"(?:都|道|府|県)[^\s0-9]{1,10}(?:市|区|町|村)[^\s0-9]{0,12}[0-9０-９]{1,3}(?:丁目|-|－|ー)[0-9０-９]{1,3}",
+        r"(?:区|區|市)[^\s0-9]{1,8}(?:路|街|大道)[0-9]{1,5}[号號]",
+    ),
+    "bank account": (r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b",),
+    "payment card": (r"\b[0-9](?:[ -]?[0-9]){12,18}\b",),
+}
+_TAG = re.compile(r"<[^>]*>")
+_FIGURE = re.compile(r"-?\d{1,3}\.\d+")
+
+
+class PersonalData:
+    """E-mail and street addresses, phone, bank account and card numbers, and exact places, in any text of an item.
+
+    The finding names the kind and never the value.
+
+    ``kinds``: which of them to look for.  ``regions``: countries, as ``DE``, whose phone numbers are known without a
+    leading ``+``.
+
+    **Why** Old posts hold numbers and addresses that were meant for a few, or that belong to somebody else; a move makes them
+    new again.
+
+    **Mind** A ticket number may have the form of a phone number; a street may be in a story.  Streets are found with
+    low confidence.  An address of an office or a shelter is no secret.  Handles (``@alice@social.example``) are not
+    e-mail addresses; written without the first ``@`` they look the same.
+    """
+
+    name: ClassVar[str] = "personal-data"
+
+    def __init__(self, kinds: Sequence[str] = KINDS, regions: Sequence[str] = ()) -> None:
+        self._kinds = tuple(kind for kind in KINDS if kind in kinds)
+        self._regions = tuple(regions)
+        self._checks: dict[str, Callable[[str], bool]] = {
+            "e-mail": lambda text: True,
+            "phone": self._phone,
+            "place": _place,
+            "street": _street,
+            "bank account": iban,
+            "payment card": card,
+        }
+        texts = [(kind, text) for kind in self._kinds for text in _CANDIDATES[kind]]
+        if self._regions and "phone" in self._kinds:
+            texts.append(("phone", r"\b[0-9(][0-9 ().\-/]{5,18}[0-9]\b"))
+        self._patterns = [Pattern(text, False, False, ("plain",), kind) for kind, text in texts]
+
+    def patterns(self) -> Sequence[Pattern]:
+        return self._patterns
+
+    def inspect(self, batch: Batch) -> Iterable[Finding]:
+        seen: dict[int, dict[str, set[tuple[str, int, int]]]] = {}
+        for hit in batch.hits(self):
+            if self._holds(hit, batch.acct):
+                places = seen.setdefault(hit.item, {}).setdefault(hit.pattern.label, set())
+                places.add((hit.field.pointer, hit.start, hit.end))
+        for index, item in enumerate(batch.items):
+            if item.kind not in WRITTEN:
+                continue
+            found = seen.get(index, {})
+            for link in batch.links(index):
+                if kind := _scheme(link.href):
+                    found.setdefault(kind, set()).add((link.pointer, 0, 0))
+            if "location" in item.object and _located(item.object["location"]):
+                found.setdefault("place", set()).add(("/location", 0, 0))
+            if found:
+                yield from self._findings(item, found)
+
+    def _findings(self, item: Item, found: dict[str, set[tuple[str, int, int]]]) -> Iterable[Finding]:
+        for kind in self._kinds:
+            places = _apart(found.get(kind, set()))
+            if places:
+                reason = f"Has {counted(len(places), _NOUNS[kind], _NOUNS[kind] + ('es' if kind[0] in 'es' else 's'))}"
+                basis = Basis.STATISTICAL if kind in ("street", "phone") else Basis.EXACT
+                where = tuple(Evidence(pointer, start, end, "plain" if end else "") for pointer, start, end in places[:20])
+                yield Finding(item.number, self.name, _SURE[kind], basis, reason, where, kind)
+
+    def _holds(self, hit: Hit, acct: str) -> bool:
+        text = hit.field.text
+        value = text[hit.start : hit.end]
+        if hit.field.html:
+            value = html.unescape(_TAG.sub("", value))
+        if hit.pattern.label == "e-mail":
+            before = text[max(0, hit.start - 1) : hit.start]
+            return before not in ("@", "/", ":") and value.lower() != acct
+        return self._checks[hit.pattern.label](value)
+
+    def _phone(self, text: str) -> bool:
+        digits = text[re.search(r"[+(\d]", text).start() :] if re.search(r"[+(\d]", text) else ""
+        digits = "+" + digits[2:] if digits.startswith("00") else digits
+        cued = text[:1].isalpha()
+        regions: Iterable[str | None] = (None,) if digits.startswith("+") else self._regions
+        return any(_valid(digits, region) for region in regions) or (cued and 7 <= sum(map(str.isdigit, digits)) <= 15)
+
+
+def _valid(text: str, region: str | None) -> bool:
+    try:
+        return bool(phonenumbers.is_valid_number(phonenumbers.parse(text, region)))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _place(text: str) -> bool:
+    if "°" in text and not _FIGURE.match(text):
+        return True
+    figures = [abs(float(each)) for each in _FIGURE.findall(text)]
+    return len(figures) == 2 and figures[0] <= 90 and figures[1] <= 180
+
+
+def _street(text: str) -> bool:
+    """Names begin with a capital where there are capitals: "3 good old road" is a song."""
+    letters = [word[0] for word in re.findall(r"[^\W\d]+", text)]
+    return any(each.isupper() or not each.islower() for each in letters)
+
+
+def _scheme(address: str) -> str:
+    scheme = address[:7].lower()
+    if scheme.startswith("tel:"):
+        return "phone"
+    return "e-mail" if scheme == "mailto:" else "place" if scheme.startswith("geo:") else ""
+
+
+def _located(thing: object) -> bool:
+    return isinstance(thing, Mapping) and all(isinstance(thing.get(key), int | float) for key in ("latitude", "longitude"))
+
+
+def _apart(places: Iterable[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """Without places that lie inside another: several candidates may see the same number."""
+    kept: list[tuple[str, int, int]] = []
+    for pointer, start, end in sorted(places, key=lambda place: (place[0], place[1], -place[2])):
+        if not (kept and kept[-1][0] == pointer and start < kept[-1][2]):
+            kept.append((pointer, start, end))
+    return kept
