@@ -345,7 +345,8 @@ class Abilities(Struct, frozen=True):
     ``carries``: the kinds it takes at all.  ``backdates``: posts can keep their old date without waking anybody.
     ``hides``, ``deletes``: law 10.  ``limits``: the server's own numbers (``characters``, ``attachments``,
     ``image_bytes``, ``requests``, ``seconds`` …).  ``seen_by_others``: kinds whose delivery another server will see.
-    ``account`` is the address of the receiving account; "" where there is none.
+    ``account`` is the address of the receiving account; "" where there is none.  ``policy`` is the text of the
+    intake policy the community publishes at ``/.well-known/safeconduct`` ("" if it publishes none).
     """
 
     destination: str
@@ -362,6 +363,7 @@ class Abilities(Struct, frozen=True):
     types: tuple[str, ...] = ()
     seen_by_others: frozenset[Kind] = frozenset()
     notes: tuple[str, ...] = ()
+    policy: str = ""
 
 
 class Shaped(Struct, frozen=True):

@@ -67,8 +67,9 @@ def _overrule(home: Home, item: Traced, action: Action, author: str, because: st
         "SELECT item_key FROM items WHERE transfer = ? AND n = ?", (item.transfer, item.number)
     ).fetchone()
     home.connection.execute(
-        "INSERT INTO overrules VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (item_key) DO UPDATE SET action = excluded.action, "
-        "filters = excluded.filters, author = excluded.author, because = excluded.because, at = excluded.at",
+        "INSERT INTO overrules VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (item_key) DO UPDATE SET "
+        "action = excluded.action, filters = excluded.filters, author = excluded.author, "
+        "because = excluded.because, at = excluded.at",
         (key, action.name, " ".join(sorted(filters)), author, because, datetime.now(UTC).isoformat()),
     )
     home.journal(item.transfer).record(

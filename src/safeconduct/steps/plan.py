@@ -20,6 +20,7 @@ from safeconduct.model import (
     Fate,
     Finding,
     Item,
+    Json,
     Kind,
     Left,
     Shaped,
@@ -45,6 +46,7 @@ def make_plan(
     created: datetime,
     overruled: Overruled | None = None,
     place: str = "",
+    spec: str = "",
     tick: Tick = lambda count: None,
 ) -> Plan:
     """Write the plan of copying ``source`` to ``destination`` and return it, checked.
@@ -54,7 +56,7 @@ def make_plan(
     """
     planner = _Planner(source, inspection, destination, abilities, choices, overruled)
     planner.settle_threads()
-    writer = PlanWriter(path, _header(inspection, destination, abilities, choices, created, place))
+    writer = PlanWriter(path, _header(inspection, abilities, choices, created, place, spec))
     summary = Summary(abilities)
     for entry in planner.sweep():
         if isinstance(entry, Unreadable):
@@ -74,12 +76,7 @@ def item_name(item: Item) -> str:
 
 
 def _header(
-    inspection: Inspection,
-    destination: Destination,
-    abilities: Abilities,
-    choices: Choices,
-    created: datetime,
-    place: str,
+    inspection: Inspection, abilities: Abilities, choices: Choices, created: datetime, place: str, spec: str
 ) -> Header:
     about = inspection.about
     return Header(
@@ -90,7 +87,7 @@ def _header(
         format=about.format,
         actor=about.actor,
         acct=about.acct,
-        destination=abilities.destination,
+        destination=spec or abilities.destination,
         abilities=abilities,
         choices=choices,
         policies=tuple(policy.name for policy in inspection.policies),
@@ -273,3 +270,24 @@ def _twins(inspection: Inspection) -> numpy.ndarray:
     same = (idents[order][1:] == idents[order][:-1]) & (kinds[order][1:] == kinds[order][:-1])
     twins[order[1:][same & (idents[order][1:] != 0)]] = True
     return twins
+
+
+def plan_report(plan: Plan) -> dict[str, Json]:
+    """The plan in numbers: what ``safeconduct plan`` prints."""
+    header, footer = plan.header, plan.footer
+    waiting = footer.fates.get(Fate.HELD, 0) + footer.fates.get(Fate.REFUSED, 0)
+    return {
+        "plan": {"path": str(plan.path), "sha256": plan.digest, "created": header.created.isoformat()},
+        "source": {"format": header.format, "actor": header.actor, "acct": header.acct, "sha256": header.source_sha256},
+        "destination": {
+            "name": header.destination, "software": header.abilities.software, "version": header.abilities.version,
+            "probed": header.abilities.probed.isoformat(), "notes": list(header.abilities.notes),
+        },
+        "policies": list(header.policies),
+        "records": footer.records,
+        "unreadable": footer.unreadable,
+        "items": footer.records - footer.unreadable,
+        "totals": dict(footer.fates),
+        **footer.summary,
+        "needs_a_person": bool(waiting or footer.unreadable or header.questions),
+    }  # fmt: skip

@@ -32,6 +32,7 @@ class Tally:
         self.unreadable_count = 0
         self.first: datetime | None = None
         self.last: datetime | None = None
+        self.whole: list[Finding] = []
         self._found: dict[str, Found] = defaultdict(Found)
         self._groups: dict[tuple[str, str, str], Group] = {}
         self._excerpts: dict[tuple[str, str], dict[str, Json]] = {}
@@ -85,6 +86,8 @@ class Tally:
     def concluded(self, finding: Finding) -> None:
         """Count a finding that came after everything was seen."""
         found = self._found[finding.criterion]
+        if finding.item == WHOLE and len(self.whole) < GROUPS:
+            self.whole.append(finding)
         if found.count(finding):
             found.keep({"item": None if finding.item == WHOLE else finding.item, "reason": finding.reason})
 

@@ -1,7 +1,7 @@
 """Trace: everything known about an item, a person, an archive, a transfer, or what a criterion held.
 
-Looked up by keyed digest: whoever has only the database learns no address from it.  Old and new addresses are shown side
-by side only where the person linked the accounts.
+Looked up by keyed digest: whoever has only the database learns no address from it.  Old and new addresses are never
+shown side by side.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def trace(home: Home, query: Query) -> Iterator[Traced]:
         values,
     )
     for row in rows:
-        yield Traced(*row[:6], criteria=tuple(row[6].split()), reason=row[7], state=row[8])
+        yield Traced(*row[:6], tuple(row[6].split()), *row[7:])
 
 
 def journey(home: Home, transfer: str) -> list[dict[str, Json]]:

@@ -1,0 +1,57 @@
+# make demo   set everything up and run the main job on an invented archive (or ARCHIVE=path)
+# make test   set everything up and pass the tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+OUT ?= demo-out
+ARCHIVE ?=
+
+.PHONY: demo test prove lint bench docs lock browser clean
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what Safeconduct needs (once) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(READY_DEV): $(READY) requirements-dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python -m safeconduct.demo --out $(OUT) $(if $(ARCHIVE),--archive "$(ARCHIVE)")
+
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium chromium-driver >/dev/null; } \
+	  || echo "No Chromium here and no right to install it: the browser tests will say so and be skipped."
+
+test: $(READY_DEV) browser lint
+	$(BIN)/pytest -n 2 -m "not prove"
+
+prove: $(READY_DEV) browser
+	$(BIN)/pytest -m "prove or not prove"
+
+lint: $(READY_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(READY_DEV)
+	$(BIN)/python -m bench
+
+docs: $(READY_DEV)
+	$(BIN)/python docs/generate.py
+
+lock:
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis

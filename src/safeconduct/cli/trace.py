@@ -1,0 +1,46 @@
+"""safeconduct trace [THING]"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from safeconduct.cli._queries import query_of, which
+from safeconduct.cli._shell import common, put
+from safeconduct.home import Home
+from safeconduct.model import Json
+from safeconduct.reports.text import journey_text, traced_text, transfers_text
+from safeconduct.steps.trace import journey, trace
+from safeconduct.steps.transfer import find
+
+
+@click.command("trace")
+@click.argument("thing", default="")
+@which
+@click.option("--journal", "whole_journal", is_flag=True, help="With --transfer: every entry of its journal, checked.")
+@common
+def command(thing: str, whole_journal: bool, home: Path, as_json: bool, **given: Any) -> None:
+    """Everything known about THING: an old or new id, an address, a SHA-256, an actor, a place in the archive.
+
+    With options only: all items that fit, such as everything quarantined in one transfer.  With nothing: all transfers.
+    """
+    with Home(home) as place:
+        if whole_journal:
+            entries = journey(place, find(place, given["transfer"]).id)
+            put(entries, journey_text(entries), as_json)
+        elif not thing and not any(value not in ("", None, -1) for value in given.values()):
+            rows = _transfers(place)
+            put(rows, transfers_text(rows), as_json)
+        else:
+            found = [msgspec.to_builtins(one) for one in trace(place, query_of(place, thing, given))]
+            put(found, traced_text(found), as_json)
+
+
+def _transfers(home: Home) -> list[dict[str, Json]]:
+    return [
+        {"transfer": one.id, "created": one.created, "destination": one.destination, "state": one.state}
+        for one in (find(home, identity) for identity in home.transfers())
+    ]

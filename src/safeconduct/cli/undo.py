@@ -1,0 +1,44 @@
+"""safeconduct undo TRANSFER"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from safeconduct.cli._queries import query_of, which
+from safeconduct.cli._shell import DONE, FAILED, common, loopback_option, progress, put, terms_of
+from safeconduct.flow import open_destination, undone
+from safeconduct.home import Home
+from safeconduct.reports.text import rollback_text
+from safeconduct.steps.planfile import Plan
+from safeconduct.steps.trace import trace
+from safeconduct.steps.transfer import find
+
+
+@click.command("undo")
+@click.argument("transfer_id", metavar="TRANSFER")
+@which
+@loopback_option
+@common
+@click.pass_context
+def command(context: click.Context, transfer_id: str, loopback: bool, home: Path, as_json: bool, **given: Any) -> None:
+    """Take back what TRANSFER delivered, newest first: all of it, or the items that the options describe."""
+    with Home(home) as place:
+        transfer = find(place, transfer_id)
+        chosen = any(value not in ("", None, -1) for key, value in given.items() if key != "transfer")
+        query = query_of(place, "", {**given, "transfer": transfer.id})
+        numbers = [one.number for one in trace(place, query)] if chosen else None
+        header = Plan(transfer.plan_path).header
+        destination = open_destination(
+            transfer.destination, terms_of(place, header.choices, header.actor, header.acct, loopback)
+        )
+        with progress("Taking back") as tick:
+            result = undone(place, transfer.id, destination, numbers, tick=tick)
+    report = {
+        "transfer": result.transfer, "undone": result.undone, "failed": result.failed,
+        "leftovers": [{"item": number, "reason": reason} for number, reason in result.leftovers],
+    }  # fmt: skip
+    put(report, rollback_text(report), as_json)
+    context.exit(FAILED if result.failed else DONE)
