@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from safeconduct.archives._media_parts import Part
 from safeconduct.archives._media_types import sniff
 
+Order = Literal["little", "big"]
 MOST_TEXT = 4 << 20
 MOST_MARKS = 64
 
@@ -191,7 +192,7 @@ def _fits(marks: Mapping[bytes, re.Pattern[bytes]], data: bytes) -> bool:
 
 def _gps(tiff: bytes) -> bool:
     """Whether a TIFF structure has a GPS directory with a real latitude or longitude (0/0 is "none")."""
-    order = "little" if tiff.startswith(b"II") else "big"
+    order: Order = "little" if tiff.startswith(b"II") else "big"
     for tag, _, _, offset in _directory(tiff, int.from_bytes(tiff[4:8], order), order):
         if tag == GPS_IFD:
             return any(
@@ -201,16 +202,19 @@ def _gps(tiff: bytes) -> bool:
     return False
 
 
-def _directory(tiff: bytes, at: int, order: str) -> Iterator[tuple[int, int, int, int]]:
-    def number(start: int, size: int) -> int:
-        return int.from_bytes(tiff[start : start + size], "little" if order == "little" else "big")
-
+def _directory(tiff: bytes, at: int, order: Order) -> Iterator[tuple[int, int, int, int]]:
+    """Tag, form, count and value of each entry; at most 512, as a hostile file may claim 65,535."""
     if not 8 <= at <= len(tiff) - 2:
         return
-    for entry in range(at + 2, at + 2 + 12 * min(number(at, 2), 512), 12):
-        if entry + 12 > len(tiff):
-            return
-        yield number(entry, 2), number(entry + 2, 2), number(entry + 4, 4), number(entry + 8, 4)
+    entries = min(int.from_bytes(tiff[at : at + 2], order), 512)
+    for entry in range(at + 2, min(at + 2 + 12 * entries, len(tiff) - 11), 12):
+        piece = tiff[entry : entry + 12]
+        yield (
+            int.from_bytes(piece[:2], order),
+            int.from_bytes(piece[2:4], order),
+            int.from_bytes(piece[4:8], order),
+            int.from_bytes(piece[8:], order),
+        )
 
 
 def _iptc_place(resource: bytes) -> bool:
@@ -226,7 +230,7 @@ def _iptc_place(resource: bytes) -> bool:
 
 # --- AI and provenance labels ----------------------------------------------------------------------------------------
 
-# IPTC NewsCodes "Digital Source Type" and C2PA's own; matched longest first, as in CBOR the next letter may be a length.
+# IPTC NewsCodes "Digital Source Type" and C2PA's own; longest first, as in CBOR the next letter may be a length.
 SOURCE_TYPES = (
     "compositeWithTrainedAlgorithmicMedia", "algorithmicallyEnhanced", "trainedAlgorithmicMedia",
     "trainedAlgorithmicData", "computationalCapture", "compositeSynthetic", "algorithmicMedia", "compositeCapture",
