@@ -1,0 +1,94 @@
+"""A rule's own examples, run when it is read: what it must match, and what it must spare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from safeconduct.activitystreams.names import PUBLIC, link
+from safeconduct.activitystreams.visibility import audience
+from safeconduct.contracts import Criterion
+from safeconduct.model import Item, Json, Kind, Reply, Visibility
+from safeconduct.policy.rules import Rule
+from safeconduct.policy.table import Table, kind
+from safeconduct.screening.batch import Screen
+
+OWNER = "https://social.example/users/alice"
+"""Whose posts examples are, unless they say otherwise."""
+
+AS_OF = datetime(2024, 6, 1, 12, tzinfo=UTC)
+"""The moment at which examples are read: a rule about age must not change its mind on a birthday."""
+
+_KINDS = {"Question": Kind.POLL, "Announce": Kind.BOOST, "Person": Kind.PROFILE, "Service": Kind.PROFILE}
+
+
+def check_examples(table: Table, rule: Rule, criterion: Criterion) -> None:
+    """Raise ``PolicyError`` for the first example that is not as the rule says; its share of an import is not asked."""
+    for key, wanted in (("matches", True), ("spares", False)):
+        examples = table.array(key)
+        if examples and (rule.where.whole or not hasattr(criterion, "inspect")):
+            table.wrong("A rule about a whole import cannot have single posts as examples.", key, f"no “{key}” here")
+        items = [_item(table, key, number, example) for number, example in enumerate(examples)]
+        matched = _matched(rule, criterion, items)
+        for item, example in zip(items, examples, strict=True):
+            if (item.number in matched) is not wanted:
+                verb = "does not match" if wanted else "matches"
+                message = f"The rule {verb} number {item.number + 1} of its own “{key}”: {_short(example)}"
+                table.wrong(message, key, "a rule that fits its examples, or examples that fit the rule")
+
+
+def _matched(rule: Rule, criterion: Criterion, items: list[Item]) -> frozenset[int]:
+    if not items:
+        return frozenset()
+    screen = Screen([criterion], as_of=AS_OF, owner=OWNER, acct="alice@social.example")
+    return frozenset(
+        finding.item
+        for batch in screen.batches(items)
+        for finding in screen.findings(batch)
+        if 0 <= finding.item < len(items) and rule.minds(items[finding.item], finding, AS_OF)
+    )
+
+
+def _item(table: Table, key: str, number: int, example: Json) -> Item:
+    """A text is the body of a public post by the owner of the account; a table is an ActivityStreams object."""
+    if isinstance(example, str):
+        example = {"content": example}
+    if not isinstance(example, dict):
+        table.wrong(f"An example is a text or an object, not {kind(example)}.", key, f'{key} = ["the text of a post"]')
+    usual = {"type": "Note", "attributedTo": OWNER, "published": "2024-05-01T12:00:00Z"}
+    thing: Mapping[str, Json] = usual | ({} if "to" in example or "cc" in example else {"to": [min(PUBLIC)]}) | example
+    parent = link(thing.get("inReplyTo"))
+    return Item(
+        number=number,
+        kind=_KINDS.get(str(thing["type"]), Kind.POST),
+        origin=f"{key}[{number}]",
+        raw=msgspec.json.encode(thing),
+        record=thing,
+        object=thing,
+        id=link(thing.get("id")),
+        actor=link(thing.get("attributedTo")) or OWNER,
+        visibility=_visibility(thing),
+        published=_date(thing.get("published")),
+        reply=Reply(parent, parent.startswith(OWNER)) if parent else None,
+    )
+
+
+def _visibility(thing: Mapping[str, Json]) -> Visibility:
+    return audience(thing, (f"{OWNER}/followers",))
+
+
+def _date(value: Json) -> datetime | None:
+    """TOML has dates of its own; AS2 has texts."""
+    if isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _short(example: Json) -> str:
+    text = example if isinstance(example, str) else msgspec.json.encode(example).decode()
+    return f"“{text[:80]}{'…' if len(text) > 80 else ''}”"
