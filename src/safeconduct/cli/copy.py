@@ -26,7 +26,7 @@ from safeconduct.errors import PlanError
 from safeconduct.flow import copied, open_destination, open_source, planned
 from safeconduct.home import Home
 from safeconduct.model import Json
-from safeconduct.reports.text import copy_text
+from safeconduct.reports.words import copy_text
 from safeconduct.steps.copy import Result
 from safeconduct.steps.plan import plan_report
 from safeconduct.steps.planfile import Plan

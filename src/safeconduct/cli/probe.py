@@ -11,7 +11,7 @@ from safeconduct.cli._shell import common, loopback_option, put, terms_of
 from safeconduct.flow import open_destination
 from safeconduct.home import Home
 from safeconduct.model import Choices
-from safeconduct.reports.text import abilities_text
+from safeconduct.reports.words import abilities_text
 from safeconduct.steps.probe import probe
 
 

@@ -8,7 +8,7 @@ import click
 
 from safeconduct.cli._shell import DONE, NEEDS_A_PERSON, common, put
 from safeconduct.home import Home
-from safeconduct.reports.text import held_text, queue_text
+from safeconduct.reports.words import held_text, queue_text
 from safeconduct.steps.queue import held_item, queue
 from safeconduct.steps.transfer import find
 

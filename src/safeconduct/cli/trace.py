@@ -12,7 +12,7 @@ from safeconduct.cli._queries import query_of, which
 from safeconduct.cli._shell import common, put
 from safeconduct.home import Home
 from safeconduct.model import Json
-from safeconduct.reports.text import journey_text, traced_text, transfers_text
+from safeconduct.reports.words import journey_text, traced_text, transfers_text
 from safeconduct.steps.trace import journey, trace
 from safeconduct.steps.transfer import find
 

@@ -11,7 +11,7 @@ from safeconduct.cli._queries import query_of, which
 from safeconduct.cli._shell import DONE, FAILED, common, loopback_option, progress, put, terms_of
 from safeconduct.flow import open_destination, undone
 from safeconduct.home import Home
-from safeconduct.reports.text import rollback_text
+from safeconduct.reports.words import rollback_text
 from safeconduct.steps.planfile import Plan
 from safeconduct.steps.trace import trace
 from safeconduct.steps.transfer import find
