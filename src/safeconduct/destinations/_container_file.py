@@ -15,7 +15,6 @@ import yaml
 from msgspec import Struct
 
 from safeconduct.activitystreams import proofs
-from safeconduct.contracts import Terms
 from safeconduct.destinations import _container_layout as layout
 from safeconduct.destinations._ledger import PIECE, clear, keep, ledger, sync
 from safeconduct.errors import DeliveryError, SafeconductError
@@ -47,13 +46,13 @@ class Piece(Struct, frozen=True):
 # --- writing -------------------------------------------------------------------------------------------
 
 
-def write(path: Path, work: sqlite3.Connection, folder: Path, terms: Terms) -> None:
+def write(path: Path, work: sqlite3.Connection, folder: Path, key: bytes) -> None:
     """The whole container beside its place, then renamed into it."""
     pieces = folder / "pieces"
     clear(pieces)
     pieces.mkdir(mode=0o700)
     files = sorted([*_collections(work, pieces), *_media(work, folder / "media")], key=lambda piece: piece.name)
-    manifest = layout.to_yaml(_manifest(work, files, terms))
+    manifest = layout.to_yaml(_manifest(work, files, key))
     part = folder / "whole.tar"
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
         _entry(out, layout.MANIFEST, len(manifest), [manifest])
@@ -131,30 +130,31 @@ def _media(work: sqlite3.Connection, folder: Path) -> Iterator[Piece]:
         yield Piece(name, folder / digest, size, bytes.fromhex(digest))
 
 
-def _manifest(work: sqlite3.Connection, files: list[Piece], terms: Terms) -> dict[str, Json]:
-    created = work.execute("SELECT value FROM facts WHERE name = 'created'").fetchone()[0]
+def _manifest(work: sqlite3.Connection, files: list[Piece], key: bytes) -> dict[str, Json]:
+    facts = dict(work.execute("SELECT name, value FROM facts").fetchall())
+    created, actor = facts["created"], facts.get("actor")
     described: dict[str, Json] = {
         piece.name: {"digestMultibase": layout.multibase(piece.sha256), "bytes": piece.size}
         | ({"items": piece.items} if piece.items else {})
         for piece in files
     }
     kinds = work.execute("SELECT kind, count(*) FROM records GROUP BY kind ORDER BY kind")
-    by: dict[str, Json] = {"client": SOFTWARE} | ({"controller": terms.actor} if terms.actor else {})
+    by: dict[str, Json] = {"client": SOFTWARE} | ({"controller": actor} if actor else {})
     manifest: dict[str, Json] = {
         "ubc-version": 0.1,
         "meta": {"created": created, "createdBy": by},
         "contents": layout.contents(described),
         "safeconduct": {
             "version": layout.VERSION,
-            "title": terms.title,
+            "title": facts.get("title", ""),
             "totals": dict(kinds.fetchall()),
             "files": described,
         },
     }
     manifest["safeconduct"]["seal"] = layout.seal(manifest)
-    if not terms.key:
+    if not key:
         return manifest
-    return proofs.sign(manifest, terms.key, proofs.did_key(proofs.public_key(terms.key)), created)
+    return proofs.sign(manifest, key, proofs.did_key(proofs.public_key(key)), created)
 
 
 # --- reading back --------------------------------------------------------------------------------------
@@ -192,13 +192,19 @@ def restore(path: Path, folder: Path) -> None:
     fresh = folder.with_name(folder.name + ".new")
     clear(fresh)
     work = ledger(fresh, SCHEMA)
-    work.execute("INSERT INTO facts VALUES ('created', ?)", (manifest(path)["meta"]["created"],))
+    work.executemany("INSERT INTO facts VALUES (?,?)", _facts(manifest(path)))
     with tarfile.open(path, "r:") as archive:
         _restore_media(work, archive, fresh / "media")
         _restore_records(work, archive)
     work.close()
     clear(folder)
     fresh.replace(folder)
+
+
+def _facts(found: Mapping[str, Json]) -> list[tuple[str, str]]:
+    actor = found["meta"]["createdBy"].get("controller", "")
+    facts = {"created": found["meta"]["created"], "actor": actor, "title": found["safeconduct"]["title"]}
+    return [(name, value) for name, value in facts.items() if value]
 
 
 def _restore_media(work: sqlite3.Connection, archive: tarfile.TarFile, folder: Path) -> None:

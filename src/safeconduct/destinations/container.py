@@ -132,7 +132,7 @@ class Container:
             return
         work = self._ledger()
         if work.execute("SELECT 1 FROM records LIMIT 1").fetchone():
-            tar.write(self._path, work, self._work, self._terms)
+            tar.write(self._path, work, self._work, self._terms.key)
             self._close()
             clear(self._work)
         else:
@@ -146,7 +146,9 @@ class Container:
                 tar.restore(self._path, self._work)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._open = ledger(self._work, tar.SCHEMA)
-            self._open.execute("INSERT OR IGNORE INTO facts VALUES ('created', ?)", (_now(),))
+            facts = {"created": _now(), "actor": self._terms.actor, "title": self._terms.title}
+            known = [(name, value) for name, value in facts.items() if value]
+            self._open.executemany("INSERT OR IGNORE INTO facts VALUES (?,?)", known)
         return self._open
 
     def _has(self, key: str) -> bool:
