@@ -136,7 +136,7 @@ def _decide(inspection: Inspection) -> None:
             continue
         item = _light(number, kinds, audiences, dates)
         for policy in inspection.policies:
-            touched.update(policy.touched(item, findings))
+            touched.update(policy.touched(item, findings, inspection.census.as_of))
     inspection.census.touched = touched
     actions = numpy.zeros(inspection.census.count, dtype=numpy.uint8)
     for number, decision, findings in inspection.decisions():
