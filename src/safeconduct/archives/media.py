@@ -21,12 +21,13 @@ from typing import BinaryIO, Self
 
 import msgspec
 
-from safeconduct.archives._media_types import HEAD, kind, plain, sniff
+from safeconduct.archives._media_marks import MADE
+from safeconduct.archives._media_types import HEAD, kind, named, plain, same, sniff
 from safeconduct.archives._media_wire import MOST_ANSWER, MediaLimits, Seen, Task, frame
 from safeconduct.errors import SafeconductError
 from safeconduct.model import MediaFacts, Medium
 
-__all__ = ["Measurer", "MediaLimits", "cleaned"]
+__all__ = ["MADE", "Measurer", "MediaLimits", "cleaned", "kind", "named", "plain", "same", "sniff"]
 
 CHUNK = 1 << 18
 LIMITS = MediaLimits()
