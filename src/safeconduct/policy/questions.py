@@ -81,7 +81,9 @@ class Questions:
         try:
             built: Criterion = kind(**values)
         except ValueError as problem:
-            rule.wrong(f"{rule.text('when')} does not take this: {problem}", "with", "what the message asks for")
+            name = rule.text("when")
+            said = str(problem).removeprefix(f"{name}: ")
+            rule.wrong(f"{name} does not take this: {said}.", "with", "what the message asks for")
         vars(built)["question"] = key
         return built
 
@@ -89,7 +91,7 @@ class Questions:
 def bases(kind: type) -> frozenset[Basis]:
     """On what this criterion's findings can rest: as it declares in ``basis`` or ``bases``, or else as its file says.
 
-    Empty if neither says anything; such a criterion may not reject.
+    Empty if neither says anything: then each finding is judged by its own basis, when it is decided upon.
     """
     declared = getattr(kind, "bases", None) or getattr(kind, "basis", None)
     if declared:
