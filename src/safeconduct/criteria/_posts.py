@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy
 
-from safeconduct.contracts import Census
+from safeconduct.contracts import Batch, Census
 from safeconduct.model import Confidence, Evidence, Hit, Item, Json, Kind, Link
 
 POSTS = frozenset((Kind.POST, Kind.POLL))
@@ -67,12 +68,9 @@ def seen(hits: Iterable[Hit], limit: int = 20) -> tuple[Evidence, ...]:
     return tuple(Evidence(pointer, start, end, view) for pointer, start, end, view in found[:limit])
 
 
-def by_item(hits: Iterable[Hit]) -> dict[int, list[Hit]]:
-    """Hits by their index in the batch, in that order."""
-    found: dict[int, list[Hit]] = {}
-    for hit in hits:
-        found.setdefault(hit.item, []).append(hit)
-    return dict(sorted(found.items()))
+def matched(batch: Batch, criterion: Any) -> Sequence[Hit]:
+    """The hits of a criterion that has patterns and nothing to conclude, which the contract allows."""
+    return batch.hits(criterion)
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -18,11 +18,11 @@ class Burst:
 
     ``posts``: how many are still usual.  ``minutes``: in how short a time.
 
-    **Why** Nobody writes forty posts in ten minutes by hand.  A script does, or somebody who invents a history in one
-    afternoon.
+    **Why** Nobody writes forty posts in ten minutes by hand.  A script does, or somebody who invents a history in
+    one afternoon.
 
-    **Mind** Live reports, long threads posted at once and imports from another service look the same.  The times are what
-    the archive claims.
+    **Mind** Live reports, long threads posted at once and imports from another service look the same.  The times
+    are what the archive claims.
     """
 
     name: ClassVar[str] = "burst"
@@ -45,7 +45,9 @@ class Burst:
         numpy.add.at(change, full + 1, -1)
         inside = numpy.concatenate(([0], (numpy.cumsum(change)[:-1] > 0).astype(numpy.int8), [0]))
         for start, end in zip(
-            numpy.flatnonzero(numpy.diff(inside) > 0).tolist(), numpy.flatnonzero(numpy.diff(inside) < 0).tolist(), strict=True
+            numpy.flatnonzero(numpy.diff(inside) > 0).tolist(),
+            numpy.flatnonzero(numpy.diff(inside) < 0).tolist(),
+            strict=True,
         ):
             minutes = max(1, round((float(times[end - 1]) - float(times[start])) / 60))
             when = _date(float(times[start]))

@@ -21,8 +21,8 @@ class Duplicate:
 
     **Why** Spam repeats itself, and some archives hold every post twice.  A moderator should read a text once.
 
-    **Mind** Good mornings, weekly reminders and bots repeat themselves honestly.  Texts shorter than twenty letters are not
-    compared; upper and lower case are taken as the same.
+    **Mind** Good mornings, weekly reminders and bots repeat themselves honestly.  Texts shorter than twenty letters
+    are not compared; upper and lower case are taken as the same.
     """
 
     name: ClassVar[str] = "duplicate"

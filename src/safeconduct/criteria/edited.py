@@ -16,11 +16,11 @@ class Edited:
 
     ``seconds``: changes within so many seconds of publishing do not count.
 
-    **Why** Others boosted and answered an earlier wording.  Archives do not carry the history of edits, so nobody here
-    can see what was said first.
+    **Why** Others boosted and answered an earlier wording.  Archives do not carry the history of edits, so nobody
+    here can see what was said first.
 
-    **Mind** Most edits mend a spelling mistake.  A post changed before it was exported, on a server that writes no edit
-    date, is not found; and a post whose edit date cannot be read is found with medium confidence.
+    **Mind** Most edits mend a spelling mistake.  A post changed before it was exported, on a server that writes no
+    edit date, is not found; and a post whose edit date cannot be read is found with medium confidence.
     """
 
     name: ClassVar[str] = "edited"
@@ -33,9 +33,7 @@ class Edited:
             if item.object.get("updated") is not None and item.kind in POSTS:
                 reason, certain = self._edit(item)
                 if reason:
-                    yield Finding(
-                        item.number, self.name, level(certain), Basis.EXACT, reason, present(item, "updated")
-                    )
+                    yield Finding(item.number, self.name, level(certain), Basis.EXACT, reason, present(item, "updated"))
 
     def _edit(self, item: Item) -> tuple[str, bool]:
         changed = parsed(item.object.get("updated"))

@@ -16,8 +16,8 @@ class FutureDated:
 
     ``minutes``: how far ahead another server's clock may be.
 
-    **Why** A post from tomorrow stays on top of every list until its day comes.  Some servers read such a date as "publish
-    later" or, worse, "publish now, to everybody".
+    **Why** A post from tomorrow stays on top of every list until its day comes.  Some servers read such a date as
+    "publish later" or, worse, "publish now, to everybody".
 
     **Mind** A server with a wrong clock does this honestly.  Whoever inspects with an old *as of* date makes honest
     posts look like this.

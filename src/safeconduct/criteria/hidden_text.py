@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from safeconduct.contracts import Batch
-from safeconduct.criteria._posts import WRITTEN, counted, seen
+from safeconduct.criteria._posts import WRITTEN, counted, matched, seen
 from safeconduct.model import Basis, Confidence, Evidence, Finding, Hit, Item, Pattern
 
 # Letters are written by number throughout this file: nobody should have to trust an invisible character in source code.
@@ -45,12 +45,15 @@ _SAYS = {
 }
 _MARKUP = re.compile(
     r"""<!--(?!\s*-->).*?-->
-      | <(?!a\b)(\w+)\b[^>]*?\sstyle\s*=\s*["'][^"'>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])
-            |opacity\s*:\s*0(?![.\d])|color\s*:\s*transparent|text-indent\s*:\s*-\d{3})[^>]*>\s*[^<\s]
+      | <(?!a\b)\w+\b[^>]*?\sstyle\s*=\s*["'][^"'>]*
+        (?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])
+          |opacity\s*:\s*0(?![.\d])|color\s*:\s*transparent|text-indent\s*:\s*-\d{3})[^>]*>\s*[^<\s]
       | <(?!input)\w+\b[^>]*\shidden(?=[\s>=])[^>]*>\s*[^<\s]""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-_INVISIBLE = re.compile(r"""<a\b[^>]*>.*?</a>|(<span\b[^>]*class=["'][^"'>]*\binvisible\b[^>]*>\s*[^<\s])""", re.DOTALL | re.IGNORECASE)
+_INVISIBLE = re.compile(
+    r"""<a\b[^>]*>.*?</a>|(<span\b[^>]*class=["'][^"'>]*\binvisible\b[^>]*>\s*[^<\s])""", re.DOTALL | re.IGNORECASE
+)
 _WORD = re.compile(r"[^\W\d_]+")
 _LONGEST = 20_000  # markup is looked at only so far: a body longer than this is not a post
 
@@ -58,15 +61,17 @@ _LONGEST = 20_000  # markup is looked at only so far: a body longer than this is
 class HiddenText:
     """Text that a reader does not see, or that is not what it looks like.
 
-    Invisible characters inside words; characters that turn the direction of reading; words that mix Latin with letters of
-    another script that look the same; mathematical letters; text hidden by markup.
+    Invisible characters inside words; characters that turn the direction of reading; words that mix Latin with
+    letters of another script that look the same; mathematical letters; text hidden by markup.
 
     ``at_least``: how many invisible characters in one item are worth a word.
 
-    **Why** What people cannot see they cannot judge, and a word list cannot match what is cut by an invisible character.
+    **Why** What people cannot see they cannot judge, and a word list cannot match what is cut by an invisible
+    character.
 
-    **Mind** Emoji, Persian, Arabic and the scripts of India need invisible joiners, and those are not found.  Text copied
-    from web pages brings soft hyphens; 𝓯𝓪𝓷𝓬𝔂 letters are fashion, and screen readers suffer them more than moderators do.
+    **Mind** Emoji, Persian, Arabic and the scripts of India need invisible joiners, and those are not found.  Text
+    copied from web pages brings soft hyphens; 𝓯𝓪𝓷𝓬𝔂 letters are fashion, and screen readers suffer them more than
+    moderators do.
     """
 
     name: ClassVar[str] = "hidden-text"
@@ -79,7 +84,7 @@ class HiddenText:
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         hits: dict[int, dict[str, list[Hit]]] = {}
-        for hit in batch.hits(self):
+        for hit in matched(batch, self):
             if _meant(hit):
                 hits.setdefault(hit.item, {}).setdefault(hit.pattern.label, []).append(hit)
         for index, item in enumerate(batch.items):

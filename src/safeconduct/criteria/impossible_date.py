@@ -15,11 +15,11 @@ class ImpossibleDate:
 
     ``year``: the first year that is believed.  The Fediverse began with identi.ca in 2008.
 
-    **Why** Where the date cannot be used, the post would be shown as written today, or at the wrong end of everything.  An
-    early date is also the cheapest way to have "always said so".
+    **Why** Where the date cannot be used, the post would be shown as written today, or at the wrong end of
+    everything.  An early date is also the cheapest way to have "always said so".
 
-    **Mind** Blogs and photo sites carry honest posts from long before 2008: set ``year`` lower for them.  The first of
-    January 1970 is what computers write when they do not know.
+    **Mind** Blogs and photo sites carry honest posts from long before 2008: set ``year`` lower for them.  The first
+    of January 1970 is what computers write when they do not know.
     """
 
     name: ClassVar[str] = "impossible-date"

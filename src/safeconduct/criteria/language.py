@@ -23,9 +23,10 @@ class Language:
 
     **Why** Moderators cannot answer for what they cannot read.
 
-    **Mind** The language is guessed from the text, in this process, by a small model that knows 140 languages.  It is weak on
-    short posts, on dialects and on posts in two languages; when it is unsure the finding has low confidence and the value
-    ``not assessed``, and so has any post whose own statement of its language contradicts the guess.
+    **Mind** The language is guessed from the text, in this process, by a small model that knows 140 languages.  It
+    is weak on short posts, on dialects and on posts in two languages; when it is unsure the finding has low
+    confidence and the value ``not assessed``, and so has any post whose own statement of its language contradicts
+    the guess.
     """
 
     name: ClassVar[str] = "language"

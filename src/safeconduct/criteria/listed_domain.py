@@ -25,13 +25,13 @@ _WORDS = {
 class ListedDomain:
     """A link, a mention, a reply, a boost, a file or an account on a server that a list names, or below it.
 
-    ``hosts``: the listed names; ``bad.example`` also covers ``www.bad.example``.
-    ``roles``: which kinds of address count.
+    ``hosts``: the listed names; ``bad.example`` also covers ``www.bad.example``. ``roles``: which kinds of address
+    count.
 
     **Why** What a community does not federate with should not come in through an old archive.
 
-    **Mind** People link to bad places to warn of them, and old posts speak to servers that were listed years later.  A list
-    is as good as whoever keeps it.
+    **Mind** People link to bad places to warn of them, and old posts speak to servers that were listed years later.
+    A list is as good as whoever keeps it.
     """
 
     name: ClassVar[str] = "listed-domain"
@@ -52,6 +52,4 @@ class ListedDomain:
                     found.setdefault((host, link.role), []).append(link)
             for (host, role), links in found.items():
                 reason = f"{_WORDS.get(role, 'Has an address on')} {host}, which is listed"
-                yield Finding(
-                    item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, places(links), host
-                )
+                yield Finding(item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, places(links), host)

@@ -35,6 +35,4 @@ class ManyLinks:
             different: dict[str, Link] = {link.href: link for link in links if link.role == "link"}
             if len(different) > self._most:
                 reason = f"{counted(len(different), 'different link')} in one {item.kind}"
-                yield Finding(
-                    item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, places(different.values())
-                )
+                yield Finding(item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, places(different.values()))

@@ -15,8 +15,8 @@ class ManyMentions:
 
     ``more_than``: how many different people are still usual.
 
-    **Why** The spam waves of 2024 were short posts to many strangers.  If such a post were delivered aloud, each of them
-    would be told.
+    **Why** The spam waves of 2024 were short posts to many strangers.  If such a post were delivered aloud, each of
+    them would be told.
 
     **Mind** Long threads among friends carry everybody's name along, and #FollowFriday posts are nothing but names.
     """
@@ -33,15 +33,7 @@ class ManyMentions:
             links = batch.links(index)
             if len(links) <= self._most:
                 continue
-            people = _people(links)
+            people: dict[str, Link] = {link.href: link for link in links if link.role == "mention"}
             if len(people) > self._most:
                 reason = f"Names {counted(len(people), 'person', 'people')}"
                 yield Finding(item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, places(people.values()))
-
-
-def _people(links: Iterable[Link]) -> dict[str, Link]:
-    """One link for each person: the address in the text may be the page, the one in the tag the account."""
-    mentions = [link for link in links if link.role == "mention"]
-    tagged = {link.href: link for link in mentions if link.pointer.startswith("/tag")}
-    written = {link.href: link for link in mentions if not link.pointer.startswith("/tag")}
-    return max(tagged, written, key=len)

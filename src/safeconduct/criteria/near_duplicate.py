@@ -18,13 +18,14 @@ _SHINGLES = 8
 class NearDuplicate:
     """A post with nearly the same text as an earlier one.  The first of them is not found.
 
-    ``alike``: how many of the eight samples of two texts must agree (5 to 8).
-    ``copies``: how many such posts there must be, the first included.
+    ``alike``: how many of the eight samples of two texts must agree (5 to 8). ``copies``: how many such posts there
+    must be, the first included.
 
     **Why** Spam changes a word here and a name there.  Read together, twenty such posts are one decision.
 
-    **Mind** Eight samples are a rough measure: six in eight agree when about three quarters of the text does, give or take a
-    sixth.  Series with a fixed opening, weekly lists and game results are nearly the same and quite innocent.
+    **Mind** Eight samples are a rough measure: six in eight agree when about three quarters of the text does, give
+    or take a sixth.  Series with a fixed opening, weekly lists and game results are nearly the same and quite
+    innocent.
     """
 
     name: ClassVar[str] = "near-duplicate"
@@ -48,9 +49,9 @@ class NearDuplicate:
     def _pairs(self, census: Census, posts: _Array, band: list[int]) -> tuple[_Array, _Array]:
         """Rows that agree in this band and in enough of all samples.
 
-        With at most ``8 - alike`` differences, one of ``8 - alike + 1`` bands is free of them: sorting by each band in turn
-        brings every such pair together.  Each row is held against the first of its band and against its neighbour,
-        never against all, so that ten thousand copies cost ten thousand comparisons.
+        With at most ``8 - alike`` differences, one of ``8 - alike + 1`` bands is free of them: sorting by each band
+        in turn brings every such pair together.  Each row is held against the first of its band and against its
+        neighbour, never against all, so that ten thousand copies cost ten thousand comparisons.
         """
         key = numpy.zeros(len(posts), dtype=numpy.uint64)
         for number in band:
@@ -83,9 +84,7 @@ class NearDuplicate:
             reason = f"Nearly the same text as item {first}; {len(members)} items are alike"
             for row in members[1:].tolist():
                 number = int(posts[row])
-                yield Finding(
-                    number, self.name, Confidence.MEDIUM, Basis.STATISTICAL, reason, whole(), f"text:{first}"
-                )
+                yield Finding(number, self.name, Confidence.MEDIUM, Basis.STATISTICAL, reason, whole(), f"text:{first}")
 
 
 def _join(group: _Array, left: _Array, right: _Array) -> None:

@@ -15,11 +15,11 @@ _SEEN_OR_HEARD = ("image/", "video/", "audio/")
 class NoAltText:
     """A picture, video or sound in a post that nobody described in words.
 
-    **Why** People who cannot see or hear it get nothing.  Communities that ask their members for descriptions may ask
-    newcomers too; the person can add them before leaving.
+    **Why** People who cannot see or hear it get nothing.  Communities that ask their members for descriptions may
+    ask newcomers too; the person can add them before leaving.
 
-    **Mind** Some put the description in the post itself.  An empty description is also the usual sign of old software,
-    not of carelessness.  Whether a description is any good is not judged.
+    **Mind** Some put the description in the post itself.  An empty description is also the usual sign of old
+    software, not of carelessness.  Whether a description is any good is not judged.
     """
 
     name: ClassVar[str] = "no-alt-text"

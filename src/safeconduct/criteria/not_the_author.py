@@ -13,11 +13,11 @@ from safeconduct.model import Basis, Confidence, Finding, Item, Kind
 class NotTheAuthor:
     """A post, poll or boost that says it was made by another account than the one that is moving.
 
-    **Why** An archive may only bring its owner's words.  A forged archive puts words into somebody's mouth, or carries
-    another person's history under a new name.
+    **Why** An archive may only bring its owner's words.  A forged archive puts words into somebody's mouth, or
+    carries another person's history under a new name.
 
-    **Mind** Somebody who moved before may carry posts made under an older name; ask them.  The author of a boosted post
-    is rightly somebody else and is not looked at, nor are follows, blocks and lists.
+    **Mind** Somebody who moved before may carry posts made under an older name; ask them.  The author of a boosted
+    post is rightly somebody else and is not looked at, nor are follows, blocks and lists.
     """
 
     name: ClassVar[str] = "not-the-author"
@@ -32,7 +32,9 @@ class NotTheAuthor:
             if item.kind in DATED:
                 yield from self._look(item, owner)
             elif item.kind is Kind.PROFILE and owner and item.id and item.id != owner:
-                yield self._found(item, item.id, "id", f"The profile is of {item.id}, not of the account that is moving")
+                yield self._found(
+                    item, item.id, "id", f"The profile is of {item.id}, not of the account that is moving"
+                )
 
     def _look(self, item: Item, owner: str) -> Iterable[Finding]:
         actors = identities(item.record.get("actor"))

@@ -19,7 +19,8 @@ class Old:
     **Why** Some communities want the last years of a newcomer, not every word they wrote at fifteen; and so do many
     newcomers.
 
-    **Mind** The date is what the archive claims.  A year is counted as 365 days, so leap days shift the line by a little.
+    **Mind** The date is what the archive claims.  A year is counted as 365 days, so leap days shift the line by a
+    little.
     """
 
     name: ClassVar[str] = "old"
@@ -38,6 +39,4 @@ class Old:
                 continue
             age = (zoned(batch.as_of) - zoned(published)).days
             reason = f"Written {published.date().isoformat()}, {age} days ago; the line here is {self._days}"
-            yield Finding(
-                item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, present(item, "published")
-            )
+            yield Finding(item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, present(item, "published"))

@@ -17,11 +17,11 @@ class OrphanReply:
 
     ``others``: also find answers to other people, whose posts are never in an archive.
 
-    **Why** Half a conversation reads differently from the whole, and where it names the other half it can pull strangers into
-    the new place.
+    **Why** Half a conversation reads differently from the whole, and where it names the other half it can pull
+    strangers into the new place.
 
-    **Mind** This is ordinary: people talk to each other.  A post of one's own may be missing because it was deleted, which was
-    its author's right.
+    **Mind** This is ordinary: people talk to each other.  A post of one's own may be missing because it was
+    deleted, which was its author's right.
     """
 
     name: ClassVar[str] = "orphan-reply"

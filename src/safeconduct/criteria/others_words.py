@@ -16,11 +16,12 @@ _TEXTS = ("content", "summary", "name")
 class OthersWords:
     """Words of other people inside an item: an inlined boost, an embedded quote or parent, a block quotation.
 
-    **Why** The person who moves may bring their own words.  What others wrote was given to them and their server, and
-    its author may have deleted it since.
+    **Why** The person who moves may bring their own words.  What others wrote was given to them and their server,
+    and its author may have deleted it since.
 
-    **Mind** Most block quotations are from books, songs and the news, or of oneself: they are found with low confidence.  A
-    quote that is only a link carries no words and is found with medium confidence, since the destination may show them.
+    **Mind** Most block quotations are from books, songs and the news, or of oneself: they are found with low
+    confidence.  A quote that is only a link carries no words and is found with medium confidence, since the
+    destination may show them.
     """
 
     name: ClassVar[str] = "others-words"

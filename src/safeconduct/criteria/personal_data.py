@@ -10,8 +10,9 @@ from typing import ClassVar
 import phonenumbers
 
 from safeconduct.contracts import Batch
+from safeconduct.criteria._candidates import CANDIDATES, NATIONAL
 from safeconduct.criteria._numbers import card, iban
-from safeconduct.criteria._posts import WRITTEN, counted
+from safeconduct.criteria._posts import WRITTEN, counted, matched
 from safeconduct.model import Basis, Confidence, Evidence, Finding, Hit, Item, Pattern
 
 KINDS = ("e-mail", "phone", "place", "street", "bank account", "payment card")
@@ -31,36 +32,8 @@ _SURE = {
     "bank account": Confidence.HIGH,
     "payment card": Confidence.HIGH,
 }
-_N = r"[^\s\d,;.:!?<>()\"]"  # a letter of a name, in any script
-_CALL = r"(?:[Tt]el|TEL|[Pp]hone|PHONE|[Cc]all|[Ff]ax|[Mm]obile?|[Hh]andy|[Ww]hats[Aa]pp|[Ss]ignal|[Tt]éléphone|[Tt]eléfono|[Tt]elefon|тел|Тел|電話|电话|전화|هاتف)"
-# Candidates, found in one pass over all texts; each is checked afterwards by the function of its kind.
-_CANDIDATES = {
-    "e-mail": (
-        r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}",
-        r"[A-Za-z0-9._+-]{1,64} ?[\[({] ?(?:at|AT|arroba|chez) ?[\])}] ?[A-Za-z0-9-]{1,63}(?:\.| ?[\[({] ?(?:dot|DOT|punkt|point) ?[\])}] ?)[A-Za-z]{2,24}",
-    ),
-    "phone": (
-        r"(?:\+|\b00)[1-9][0-9 ().\-/]{6,20}[0-9]",
-        _CALL + r"[.:： ]{0,3}\(?[0-9][0-9 ().\-/]{5,18}[0-9]",
-    ),
-    "place": (
-        r"-?[0-9]{1,2}\.[0-9]{4,}°? ?[NSns]?[,;] ?-?[0-9]{1,3}\.[0-9]{4,}",
-        r"[0-9]{1,2} ?° ?[0-9]{1,2} ?['′’] ?(?:[0-9.]{1,8} ?[\"″”] ?)?[NS][, ]{1,3}[0-9]{1,3} ?° ?[0-9]{1,2} ?['′’] ?(?:[0-9.]{1,8} ?[\"″”] ?)?[EWO]",
-    ),
-    "street": (
-        rf"\b[0-9]{{1,5}}[A-Za-z]? (?:{_N}{{2,20}} ){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Boulevard|Blvd|Court|Crescent|Terrace)\b",
-        rf"{_N}{{2,30}}(?:straße|strasse|str\.|gasse|allee|straat|laan|gracht|kade|gatan|vägen|gata|veien|gade|katu|tie) [0-9]{{1,4}}",
-        rf"\b[0-9]{{1,4}}(?: ?bis| ?ter)?,? (?:rue|avenue|boulevard|place|chemin|impasse|allée|quai) (?:{_N}{{1,20}} ?){{1,4}}",
-        rf"(?:[Cc]alle|[Aa]venida|[Aa]vda\.|[Pp]laza|[Pp]aseo|[Vv]ia|[Vv]iale|[Pp]iazza|[Cc]orso|[Rr]ua|[Tt]ravessa|[Pp]raça|[Uu]l\.|[Uu]lica|[Aa]l\.) (?:{_N}{{2,20}} ?){{1,4}},? ?(?:n[º°o]\.? ?)?[0-9]{{1,4}}",
-        rf"(?:ул\.|улица|просп\.|проспект|вул\.|вулиця|пер\.) ?(?:{_N}{{2,20}} ?){{1,3}},? ?(?:д\. ?)?[0-9]{{1,4}}",
-        rf"{_N}{{2,20}} (?:Sokak|Sok\.|Sokağı|Caddesi|Cad\.),? No[:.]? ?[0-9]{{1,4}}",
-        r"(?:都|道|府|県)[^\s0-9]{1,10}(?:市|区|町|村)[^\s0-9]{0,12}[0-9０-９]{1,3}(?:丁目|-|－|ー)[0-9０-９]{1,3}",
-        r"(?:区|區|市)[^\s0-9]{1,8}(?:路|街|大道)[0-9]{1,5}[号號]",
-    ),
-    "bank account": (r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b",),
-    "payment card": (r"\b[0-9](?:[ -]?[0-9]){12,18}\b",),
-}
 _TAG = re.compile(r"<[^>]*>")
+_BEFORE = re.compile(r"^[^+(\d]*")
 _FIGURE = re.compile(r"-?\d{1,3}\.\d+")
 
 
@@ -69,15 +42,15 @@ class PersonalData:
 
     The finding names the kind and never the value.
 
-    ``kinds``: which of them to look for.  ``regions``: countries, as ``DE``, whose phone numbers are known without a
-    leading ``+``.
+    ``kinds``: which of them to look for.  ``regions``: countries, as ``DE``, whose phone numbers are known without
+    a leading ``+``.
 
-    **Why** Old posts hold numbers and addresses that were meant for a few, or that belong to somebody else; a move makes them
-    new again.
+    **Why** Old posts hold numbers and addresses that were meant for a few, or that belong to somebody else; a move
+    makes them new again.
 
-    **Mind** A ticket number may have the form of a phone number; a street may be in a story.  Streets are found with
-    low confidence.  An address of an office or a shelter is no secret.  Handles (``@alice@social.example``) are not
-    e-mail addresses; written without the first ``@`` they look the same.
+    **Mind** A ticket number may have the form of a phone number; a street may be in a story.  Streets are found
+    with low confidence.  An address of an office or a shelter is no secret.  Handles (``@alice@social.example``)
+    are not e-mail addresses; written without the first ``@`` they look the same.
     """
 
     name: ClassVar[str] = "personal-data"
@@ -93,9 +66,9 @@ class PersonalData:
             "bank account": iban,
             "payment card": card,
         }
-        texts = [(kind, text) for kind in self._kinds for text in _CANDIDATES[kind]]
+        texts = [(kind, text) for kind in self._kinds for text in CANDIDATES[kind]]
         if self._regions and "phone" in self._kinds:
-            texts.append(("phone", r"\b[0-9(][0-9 ().\-/]{5,18}[0-9]\b"))
+            texts.append(("phone", NATIONAL))
         self._patterns = [Pattern(text, False, False, ("plain",), kind) for kind, text in texts]
 
     def patterns(self) -> Sequence[Pattern]:
@@ -103,7 +76,7 @@ class PersonalData:
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         seen: dict[int, dict[str, set[tuple[str, int, int]]]] = {}
-        for hit in batch.hits(self):
+        for hit in matched(batch, self):
             if self._holds(hit, batch.acct):
                 places = seen.setdefault(hit.item, {}).setdefault(hit.pattern.label, set())
                 places.add((hit.field.pointer, hit.start, hit.end))
@@ -125,7 +98,9 @@ class PersonalData:
             if places:
                 reason = f"Has {counted(len(places), _NOUNS[kind], _NOUNS[kind] + ('es' if kind[0] in 'es' else 's'))}"
                 basis = Basis.STATISTICAL if kind in ("street", "phone") else Basis.EXACT
-                where = tuple(Evidence(pointer, start, end, "plain" if end else "") for pointer, start, end in places[:20])
+                where = tuple(
+                    Evidence(pointer, start, end, "plain" if end else "") for pointer, start, end in places[:20]
+                )
                 yield Finding(item.number, self.name, _SURE[kind], basis, reason, where, kind)
 
     def _holds(self, hit: Hit, acct: str) -> bool:
@@ -139,7 +114,7 @@ class PersonalData:
         return self._checks[hit.pattern.label](value)
 
     def _phone(self, text: str) -> bool:
-        digits = text[re.search(r"[+(\d]", text).start() :] if re.search(r"[+(\d]", text) else ""
+        digits = _BEFORE.sub("", text)
         digits = "+" + digits[2:] if digits.startswith("00") else digits
         cued = text[:1].isalpha()
         regions: Iterable[str | None] = (None,) if digits.startswith("+") else self._regions
@@ -174,7 +149,9 @@ def _scheme(address: str) -> str:
 
 
 def _located(thing: object) -> bool:
-    return isinstance(thing, Mapping) and all(isinstance(thing.get(key), int | float) for key in ("latitude", "longitude"))
+    return isinstance(thing, Mapping) and all(
+        isinstance(thing.get(key), int | float) for key in ("latitude", "longitude")
+    )
 
 
 def _apart(places: Iterable[tuple[str, int, int]]) -> list[tuple[str, int, int]]:

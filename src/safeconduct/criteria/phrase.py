@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import ClassVar
 
 from safeconduct.contracts import Batch
-from safeconduct.criteria._posts import seen
+from safeconduct.criteria._posts import matched, seen
 from safeconduct.model import Basis, Confidence, Finding, Hit, Item, Kind, Pattern
 
 VIEWS = ("plain", "folded", "skeleton", "leet", "joined", "squeezed", "across")
@@ -39,16 +39,16 @@ _SURE = frozenset(("plain", "folded", "skeleton"))
 class Phrase:
     """Words, phrases or patterns, in any text of an item: body, warning, descriptions, poll options, names, tags.
 
-    ``words``: words or phrases, in any case.  ``patterns``: regular expressions (RE2).
-    ``allow``: words or phrases inside which a hit does not count (*Scunthorpe*).
-    ``views``: which readings of the text may match.  ``label``: what to call the list instead of naming the word.
-    ``whole``: only whole words; in scripts without spaces a word may stand anywhere.
+    ``words``: words or phrases, in any case.  ``patterns``: regular expressions (RE2). ``allow``: words or phrases
+    inside which a hit does not count (*Scunthorpe*). ``views``: which readings of the text may match.  ``label``:
+    what to call the list instead of naming the word. ``whole``: only whole words; in scripts without spaces a word
+    may stand anywhere.
 
-    **Why** Some words are never wanted, or always worth a look.  People who know that a word is looked for write it with
-    other letters, with gaps or in two halves, so the text is read in several ways.  Which one matched is said.
+    **Why** Some words are never wanted, or always worth a look.  People who know that a word is looked for write it
+    with other letters, with gaps or in two halves, so the text is read in several ways.  Which one matched is said.
 
-    **Mind** Word lists find the people who are insulted, and those who answer, more often than those who insult: let a
-    person read.  Readings other than the plain one guess, and now and then see a word nobody wrote.
+    **Mind** Word lists find the people who are insulted, and those who answer, more often than those who insult:
+    let a person read.  Readings other than the plain one guess, and now and then see a word nobody wrote.
     """
 
     name: ClassVar[str] = "phrase"
@@ -74,7 +74,7 @@ class Phrase:
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         if not self._patterns:
             return
-        hits = [hit for hit in batch.hits(self) if not (self._allow and self._allowed(hit))]
+        hits = [hit for hit in matched(batch, self) if not (self._allow and self._allowed(hit))]
         hits.sort(key=lambda hit: (hit.item, hit.pattern.text, VIEWS.index(hit.view) if hit.view in VIEWS else 99))
         for (index, _), found in groupby(hits, key=lambda hit: (hit.item, hit.pattern.label or hit.pattern.text)):
             yield self._found(batch.items[index], list(found))

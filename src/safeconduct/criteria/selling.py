@@ -6,24 +6,23 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from safeconduct.contracts import Batch
-from safeconduct.criteria._posts import POSTS, places, seen
+from safeconduct.criteria._posts import POSTS, matched, places, seen
 from safeconduct.model import Basis, Confidence, Finding, Hit, Item, Kind, Link, Pattern
 from safeconduct.screening.domains import DomainSet
 
-HOSTS = tuple(
-    """
-    patreon.com ko-fi.com buymeacoffee.com liberapay.com gumroad.com etsy.com ebay.com ebay.de ebay.co.uk ebay.fr
-    onlyfans.com fansly.com fanbox.cc fantia.jp boosty.to subscribestar.com subscribestar.adult paypal.me paypal.com
-    cash.app venmo.com gofundme.com kickstarter.com indiegogo.com tipeee.com ulule.com opencollective.com
-    redbubble.com teepublic.com society6.com threadless.com bigcartel.com storenvy.com payhip.com itch.io
-    booth.pm skeb.jp suzuri.jp minne.com creema.jp vgen.co artistree.io fiverr.com upwork.com depop.com vinted.com
-    vinted.fr vinted.de poshmark.com mercari.com jp.mercari.com leboncoin.fr kleinanzeigen.de avito.ru allegro.pl
-    olx.pl olx.ua bandcamp.com throne.com throne.me linktr.ee beacons.ai steady.page steadyhq.com
-    """.split()
-)
+_WELL_KNOWN = """
+patreon.com ko-fi.com buymeacoffee.com liberapay.com gumroad.com etsy.com ebay.com ebay.de ebay.co.uk ebay.fr
+onlyfans.com fansly.com fanbox.cc fantia.jp boosty.to subscribestar.com subscribestar.adult paypal.me paypal.com
+cash.app venmo.com gofundme.com kickstarter.com indiegogo.com tipeee.com ulule.com opencollective.com
+redbubble.com teepublic.com society6.com threadless.com bigcartel.com storenvy.com payhip.com itch.io
+booth.pm skeb.jp suzuri.jp minne.com creema.jp vgen.co artistree.io fiverr.com upwork.com depop.com vinted.com
+vinted.fr vinted.de poshmark.com mercari.com jp.mercari.com leboncoin.fr kleinanzeigen.de avito.ru allegro.pl
+olx.pl olx.ua bandcamp.com throne.com throne.me linktr.ee beacons.ai steady.page steadyhq.com
+"""
+HOSTS = tuple(_WELL_KNOWN.split())
 WORDS = (
-    "commissions open", "commissions are open", "comms open", "commission info", "for sale", "dm to buy", "dm for price",
-    "dm for prices", "buy now", "shop now", "order now", "promo code", "discount code", "limited offer",
+    "commissions open", "commissions are open", "comms open", "commission info", "for sale", "dm to buy",
+    "dm for price", "dm for prices", "buy now", "shop now", "order now", "promo code", "discount code", "limited offer",
     "support me on", "tip jar", "become a patron", "link in bio", "my shop", "my store", "my etsy", "use my code",
     "zu verkaufen", "jetzt kaufen", "mein shop", "rabattcode", "auftragsarbeiten offen",
     "à vendre", "code promo", "ma boutique", "commissions ouvertes", "achetez maintenant",
@@ -31,9 +30,9 @@ WORDS = (
     "vendesi", "in vendita", "codice sconto", "il mio negozio", "commissioni aperte",
     "à venda", "vende-se", "minha loja", "cupom de desconto", "comissões abertas",
     "te koop", "kortingscode", "mijn winkel", "na sprzedaż", "kod rabatowy", "mój sklep", "till salu", "til salgs",
-    "til salg", "myytävänä", "satılık", "indirim kodu", "продаётся", "продается", "промокод", "в продаже", "мой магазин",
-    "продається", "販売中", "発売中", "通販", "依頼受付中", "有償依頼", "skeb募集中", "接稿", "约稿", "出售", "優惠碼",
-    "优惠码", "판매중", "커미션 오픈", "할인코드", "للبيع", "كود خصم", "למכירה", "बिक्री के लिए",
+    "til salg", "myytävänä", "satılık", "indirim kodu", "продаётся", "продается", "промокод", "в продаже",
+    "мой магазин", "продається", "販売中", "発売中", "通販", "依頼受付中", "有償依頼", "skeb募集中", "接稿", "约稿",
+    "出售", "優惠碼", "优惠码", "판매중", "커미션 오픈", "할인코드", "للبيع", "كود خصم", "למכירה", "बिक्री के लिए",
 )  # fmt: skip
 
 
@@ -44,8 +43,8 @@ class Selling:
 
     **Why** Many communities have rules about advertising, and an imported archive can bring years of it in a day.
 
-    **Mind** Artists live by this, and collections for people in need look the same.  A phrase alone may tell of a sale
-    long past or of a flat that is *not* for sale: phrases are found with low confidence, links with high.
+    **Mind** Artists live by this, and collections for people in need look the same.  A phrase alone may tell of a
+    sale long past or of a flat that is *not* for sale: phrases are found with low confidence, links with high.
     """
 
     name: ClassVar[str] = "selling"
@@ -59,7 +58,7 @@ class Selling:
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         said: dict[int, list[Hit]] = {}
-        for hit in batch.hits(self):
+        for hit in matched(batch, self):
             said.setdefault(hit.item, []).append(hit)
         find = self._hosts.find
         for index, item in enumerate(batch.items):

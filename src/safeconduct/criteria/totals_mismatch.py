@@ -16,8 +16,8 @@ class TotalsMismatch:
 
     **Why** Records may have been taken out, or put in, after the archive was made.
 
-    **Mind** Most real Mastodon archives are off by a few, because the number was counted at another moment than the records:
-    differences up to a twentieth are found with low confidence.
+    **Mind** Most real Mastodon archives are off by a few, because the number was counted at another moment than the
+    records: differences up to a twentieth are found with low confidence.
     """
 
     name: ClassVar[str] = "totals-mismatch"
