@@ -16,6 +16,7 @@ import re
 import socket
 import ssl
 import time
+import weakref
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -244,6 +245,7 @@ class Client:
         self._http = httpx.Client(
             transport=self._transport, trust_env=False, follow_redirects=False, timeout=self._timeout
         )
+        weakref.finalize(self, self._transport.close)
         self._next = 0.0  # monotonic
         self._shut = 0.0
         self.budget: int | None = None  # requests the server says are left in this window

@@ -46,6 +46,7 @@ class Api:
         self._me: Mapping[str, Json] = {}
         self._ids: dict[str, str] = {}
         self._domains: set[str] | None = None
+        self._done: dict[int, Receipt] = {}  # deliver twice = deliver once; an archive has thousands of these at most
 
     # -- asking
 
@@ -78,6 +79,18 @@ class Api:
             return _mapping(self.get("/api/v2/instance"))
         except Refused:
             return _mapping(self.get("/api/v1/instance"))
+
+    def policy(self) -> str:
+        """The intake policy this community publishes, "" if none.  A page made for eyes is none."""
+        try:
+            answer = self.client.call("GET", "/.well-known/safeconduct")
+        except Refused as no:
+            if no.status in (401, 403, 404, 406, 410):
+                return ""
+            raise
+        kind = answer.headers.get("content-type", "")
+        text = answer.body.decode("utf-8", "replace").strip()
+        return "" if "html" in kind or text.startswith("<") else text
 
     def me(self) -> Mapping[str, Json]:
         """My own account; fetched once, because the token cannot change whose it is."""
@@ -142,10 +155,12 @@ class Api:
 
     def deliver(self, shaped: Shaped, source: Source, destination: str) -> Receipt:
         """Make one relation so; what was already so is remembered and survives an undo."""
-        act = str(shaped.body["act"])
-        new_id, before = ACTS[act].make(self, shaped, source)
-        before = {"act": act, **before}
-        return Receipt(shaped.number, shaped.kind, destination, new_id, at=datetime.now(UTC), before=before)
+        act, number = str(shaped.body["act"]), shaped.number
+        if number not in self._done:
+            new_id, before = ACTS[act].make(self, shaped, source)
+            before = {"act": act, **before}
+            self._done[number] = Receipt(number, shaped.kind, destination, new_id, "", datetime.now(UTC), before)
+        return self._done[number]
 
     def find(self, shaped: Shaped, destination: str) -> Receipt | None:
         """Is it so already?  Never writes; whether it was so before nobody can tell now."""
@@ -158,6 +173,7 @@ class Api:
 
     def undo(self, receipt: Receipt) -> Undone:
         before = receipt.before
+        self._done.pop(receipt.number, None)
         if before.get("already"):
             return Undone(receipt.number)
         leftover = [ACTS[str(before["act"])].undo(self, receipt), UNSURE if before.get("unsure") else ""]

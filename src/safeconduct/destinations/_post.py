@@ -72,7 +72,7 @@ def by_choice(item: Item, code: str, reason: str) -> Left:
 
 def shape_post(item: Item, decision: Decision, abilities: Abilities, choices: Choices) -> Shaped | Left:
     """A post as it will be there, or why it stays."""
-    left = _audience(item, choices) or _date(item, abilities) or _unwanted(item, choices)
+    left = _audience(item, abilities, choices) or _date(item, abilities) or _unwanted(item, choices)
     if left is not None:
         return left
     filters = decision.filters if decision.action is Action.LIMIT else frozenset[Filter]()
@@ -121,12 +121,14 @@ def _shaped(draft: _Draft, written: Words, warning: str, media: tuple[Medium, ..
 # --- may it travel at all -------------------------------------------------------------------------
 
 
-def _audience(item: Item, choices: Choices) -> Left | None:
+def _audience(item: Item, abilities: Abilities, choices: Choices) -> Left | None:
     if item.visibility <= Visibility.NAMED:
         return Left(item.number, "direct", "It was written to certain people only, so it stays with you.")
     if item.visibility is Visibility.FOLLOWERS and not choices.followers:
         reason = "It was for your followers there. The followers here are other people, so it stays until you agree."
         return by_choice(item, "followers-only", reason)
+    if abilities.audience < Visibility.FOLLOWERS:
+        return Left(item.number, "audience", "Nobody could read a post there.")
     return None
 
 
@@ -200,13 +202,15 @@ def _poll(draft: _Draft) -> Iterator[str]:
     if not isinstance(options, list) or not options:
         return
     draft.adapted.append("The poll arrives as text, with its options and the votes counted so far.")
+    lines = []
     for option in options:
         if isinstance(option, Mapping):
             votes = _count(option.get("replies"))
-            yield f"• {option.get('name') or ''}" + (f" ({votes})" if votes is not None else "")
+            lines.append(f"• {option.get('name') or ''}" + (f" ({votes})" if votes is not None else ""))
     voters = draft.thing.get("votersCount")
     if isinstance(voters, int) and not isinstance(voters, bool):
-        yield f"{voters} voted"
+        lines.append(f"{voters} voted")
+    yield "\n".join(lines)
 
 
 def _count(replies: Json) -> int | None:

@@ -59,7 +59,7 @@ def words(source: str, rules: Rules, extras: Iterable[str] = ()) -> Words:
     body = tree.body
     pen = _Pen(rules, markdown=rules.no_links or not _simple(body, lines))
     blocks = pen.blocks(body, 0) if body is not None else []
-    blocks += [pen.finish(pen.prose(line)) for line in lines]
+    blocks += [pen.finish("\n".join(pen.prose(part) for part in line.split("\n"))) for line in lines]
     text = "\n\n".join(block for block in blocks if block.strip())
     return Words(text, pen.markdown, pen.mentions, pen.links, pen.people)
 

@@ -28,6 +28,7 @@ POSTS = frozenset({Kind.POST, Kind.POLL, Kind.BOOST})
 CARRIES = POSTS | {Kind.PROFILE, Kind.BLOCK, Kind.MUTE, Kind.FOLLOW, Kind.LIST, Kind.FILTER, Kind.HASHTAG}
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 NO_MEDIUM = "0" * 26
+REMEMBERED = 10_000
 EPOCH = "1970-01-01T00:00:00Z"
 TRIAL = "Safeconduct asks whether posts may keep their dates here. This post must be refused."
 COPIES = "Whoever fetched the post meanwhile, another server or a search engine, may keep a copy."
@@ -43,6 +44,7 @@ class GoToSocial:
         self._opened: Api | None = None
         self._abilities: Abilities | None = None
         self._uploaded: dict[tuple[int, str], str] = {}
+        self._done: dict[int, Receipt] = {}  # the latest deliveries of this process: deliver twice = deliver once
         self._mine: dict[str, int] = {}  # status id -> Item.number, so that twins are not taken for each other
 
     def __repr__(self) -> str:
@@ -74,6 +76,7 @@ class GoToSocial:
             types=tuple((configuration.get("media_attachments") or {}).get("supported_mime_types") or ()),
             seen_by_others=frozenset({Kind.PROFILE, *((Kind.BLOCK, Kind.FOLLOW) if federating else ())}),
             notes=("Its counters of posts are wrong after an import; what arrived is verified by listing.",),
+            policy=self._api.policy(),
         )
         return self._abilities
 
@@ -138,6 +141,8 @@ class GoToSocial:
         abilities = self._checked()
         if shaped.kind not in POSTS:
             return self._api.deliver(shaped, source, self.name)
+        if shaped.number in self._done:
+            return self._done[shaped.number]
         if shaped.parent and parent is None:
             raise DeliveryError("The post it answers has not arrived, so it would lose its place in the thread.")
         if not abilities.backdates or not shaped.body.get("scheduled_at") or not shaped.body.get("visibility"):
@@ -192,20 +197,16 @@ class GoToSocial:
         raise PlanError(f"{self._api.host} {wrong}. The post was deleted at once and nothing more was sent.")
 
     def _receipt(self, shaped: Shaped, made: Object) -> Receipt:
-        new_id = str(made["id"])
-        self._mine[new_id] = shaped.number
-        for key in [key for key in self._uploaded if key[0] == shaped.number]:
+        number, new_id = shaped.number, str(made["id"])
+        self._mine[new_id] = number
+        for key in [key for key in self._uploaded if key[0] == number]:
             del self._uploaded[key]
         before = {"visibility": str(made.get("visibility"))}
-        return Receipt(
-            shaped.number,
-            shaped.kind,
-            self.name,
-            new_id,
-            str(made.get("url") or ""),
-            datetime.now(UTC),
-            before,
-        )
+        url = str(made.get("url") or "")
+        self._done[number] = Receipt(number, shaped.kind, self.name, new_id, url, datetime.now(UTC), before)
+        if len(self._done) > REMEMBERED:
+            self._mine.pop(self._done.pop(next(iter(self._done))).new_id, None)
+        return self._done[number]
 
     # -- afterwards
 
@@ -247,7 +248,7 @@ class GoToSocial:
         if receipt.kind not in POSTS:
             return self._api.undo(receipt)
         self._api.delete(f"/api/v1/statuses/{receipt.new_id}")
-        self._mine.pop(receipt.new_id, None)
+        self._done.pop(self._mine.pop(receipt.new_id, -1), None)
         return Undone(receipt.number, COPIES if receipt.before.get("visibility") != "private" else "")
 
     def finish(self) -> None:

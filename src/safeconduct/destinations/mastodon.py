@@ -66,6 +66,7 @@ class Mastodon:
             limits=limits,
             seen_by_others=frozenset({Kind.PROFILE, *((Kind.BLOCK, Kind.FOLLOW) if federating else ())}),
             notes=("Posts stay behind: " + REASON,),
+            policy=self._api.policy(),
         )
 
     def shape(self, item: Item, decision: Decision, abilities: Abilities) -> Shaped | Left:
