@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -35,6 +36,30 @@ def ledger(folder: Path, schema: str) -> sqlite3.Connection:
             f"The working folder {folder} is damaged ({error}). Move it away and copy again."
         ) from error
     return connection
+
+
+def look(folder: Path) -> sqlite3.Connection:
+    """The database for looking only: it leaves no trace in the folder that ``rest`` has left."""
+    return sqlite3.connect(f"{(folder / 'ledger.sqlite').absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def rest(work: sqlite3.Connection) -> None:
+    """Close it with everything in the one file."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        work.execute("PRAGMA journal_mode=DELETE")
+    work.close()
+
+
+@contextlib.contextmanager
+def transaction(work: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing."""
+    work.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        work.execute("ROLLBACK")
+        raise
+    work.execute("COMMIT")
 
 
 def keep(stream: IO[bytes], folder: Path) -> tuple[str, int]:

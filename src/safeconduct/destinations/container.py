@@ -12,7 +12,7 @@ import csv
 import hashlib
 import sqlite3
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -24,13 +24,12 @@ from safeconduct.activitystreams.names import parts
 from safeconduct.contracts import Source, Terms
 from safeconduct.destinations import _container_file as tar
 from safeconduct.destinations._container_layout import COLLECTIONS, OTHER, OUTBOX, TABLES, Table, attachment, secret
-from safeconduct.destinations._ledger import clear, keep, ledger
+from safeconduct.destinations._ledger import clear, keep, ledger, look, rest, transaction
+from safeconduct.destinations._post import held
 from safeconduct.errors import DeliveryError, SourceError
 from safeconduct.model import (
     Abilities,
-    Action,
     Decision,
-    Fate,
     Item,
     Json,
     Kind,
@@ -77,8 +76,8 @@ class Container:
 
     def shape(self, item: Item, decision: Decision, abilities: Abilities) -> Shaped | Left:
         """The original record and the file it goes to.  A community's filters do not bind one's own copy."""
-        if decision.action >= Action.QUARANTINE:
-            return _held(item, decision)
+        if (left := held(item, decision)) is not None:
+            return left
         adapted: list[str] = []
         body = _body(item, adapted)
         media = tuple(medium for medium in item.media if not secret(medium.member or ""))
@@ -104,7 +103,7 @@ class Container:
         if not work.execute("SELECT 1 FROM records WHERE key = ?", (key,)).fetchone():
             members = [self._attach(work, medium, source) for medium in shaped.media if medium.member]
             row = (key, shaped.number, shaped.kind, shaped.visibility, shaped.body["file"], _raw(shaped.body))
-            with _transaction(work):
+            with transaction(work):
                 work.execute("INSERT INTO records VALUES (?,?,?,?,?,?)", row)
                 work.executemany("INSERT OR IGNORE INTO shows VALUES (?,?)", [(key, member) for member in members])
         return self._receipt(shaped, key)
@@ -119,7 +118,7 @@ class Container:
         if not self._work.exists() and not self._path.exists():
             return Undone(receipt.number)
         work = self._ledger()
-        with _transaction(work):
+        with transaction(work):
             work.execute("DELETE FROM records WHERE key = ?", (receipt.new_id,))
             work.execute("DELETE FROM shows WHERE key = ?", (receipt.new_id,))
         if not work.execute("SELECT 1 FROM records LIMIT 1").fetchone():
@@ -152,8 +151,12 @@ class Container:
         return self._open
 
     def _has(self, key: str) -> bool:
+        known = "SELECT 1 FROM records WHERE key = ?"
+        if self._open is not None:
+            return bool(self._open.execute(known, (key,)).fetchone())
         if (self._work / "ledger.sqlite").exists():
-            return bool(self._ledger().execute("SELECT 1 FROM records WHERE key = ?", (key,)).fetchone())
+            with contextlib.closing(look(self._work)) as work:
+                return bool(work.execute(known, (key,)).fetchone())
         if not self._path.exists():
             return False
         if self._written is None:
@@ -186,7 +189,7 @@ class Container:
 
     def _close(self) -> None:
         if self._open is not None:
-            self._open.close()
+            rest(self._open)
         self._open = self._written = None
         self._attached.clear()
 
@@ -202,12 +205,6 @@ def check(path: Path) -> list[str]:
 
 
 # --- the record ----------------------------------------------------------------------------------------
-
-
-def _held(item: Item, decision: Decision) -> Left:
-    why = " ".join(reason.sentence for reason in decision.reasons) or "A person has to look at this first."
-    refused = decision.action is Action.REJECT
-    return Left(item.number, "refused" if refused else "held", why, Fate.REFUSED if refused else Fate.HELD)
 
 
 def _body(item: Item, adapted: list[str]) -> dict[str, Json]:
@@ -279,17 +276,6 @@ def _key(shaped: Shaped) -> str:
     files = sorted(medium.member or "" for medium in shaped.media)
     known = msgspec.json.encode([shaped.number, shaped.kind, shaped.id, shaped.body, files], order="sorted")
     return hashlib.sha256(known).hexdigest()[:32]
-
-
-@contextlib.contextmanager
-def _transaction(work: sqlite3.Connection) -> Iterator[None]:
-    work.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        work.execute("ROLLBACK")
-        raise
-    work.execute("COMMIT")
 
 
 def _now() -> str:
