@@ -30,21 +30,25 @@ def clean(type: str, data: bytes, limits: MediaLimits) -> bytes | None:
     """The picture alone, or ``None`` if that cannot be done or something is still in it afterwards."""
     if type not in CLEANERS:
         return None
+    label = b""
     with opened(type, data, limits) as picture:
-        turned = picture.getexif().get(ORIENTATION, 1) not in (0, 1)
-        if turned:
-            data = _turned(type, picture)
+        if picture.getexif().get(ORIENTATION, 1) not in (0, 1):
+            if getattr(picture, "is_animated", False):
+                return None  # turning every frame is not worth the risk; nobody writes such files
+            found = _media_parts.parts(type, data)
+            label = _label(_media_marks.marks(type, data, found, 0).ai)
+            data = _turned(type, picture, lossless=any(part.name == b"VP8L" for part in found))
     found = _media_parts.parts(type, data)
     if type != "image/webp" and not _media_parts.end(type, found):
         return None
-    label = _label(_media_marks.marks(type, data, found, 0).ai)
+    label = label or _label(_media_marks.marks(type, data, found, 0).ai)
     cleaned = CLEANERS[type](data, found, label)
     return cleaned if _checked(type, cleaned, limits) else None
 
 
-def _turned(type: str, picture: ImageFile.ImageFile) -> bytes:
+def _turned(type: str, picture: ImageFile.ImageFile, lossless: bool) -> bytes:
     """As it was meant to be seen.  Settings are the file's own where the format tells them."""
-    options: dict[str, object] = {"quality": 90} if type == "image/webp" else {}
+    options: dict[str, object] = {"quality": 90, "lossless": lossless} if type == "image/webp" else {}
     if isinstance(picture, JpegImagePlugin.JpegImageFile):
         options = {"qtables": picture.quantization, "subsampling": JpegImagePlugin.get_sampling(picture)}
     profile = picture.info.get("icc_profile")

@@ -36,12 +36,12 @@ class Texts(NamedTuple):
     iptc: list[bytes]
     c2pa: list[bytes]
     keyed: list[tuple[bytes, bytes]]  # PNG text by keyword
-    rest: bytes
+    rest: bytes  # all of a film or recording; what hangs on behind a picture, which may be a film
 
 
 def marks(type: str, data: bytes, found: list[Part], end: int) -> Marks:
     """Everything a file of this (sniffed) type says; ``found`` are its parts, ``end`` where the picture is over."""
-    texts = _texts(type, data, found)
+    texts = _texts(type, data, found, end)
     return Marks(
         tuple(sorted(set(_places(type, texts)))),
         tuple(sorted(set(_labels(type, texts)))),
@@ -56,7 +56,7 @@ JUMBF = b"jumdc2pa"
 IIM = b"8BIM\x04\x04"
 
 
-def _texts(type: str, data: bytes, found: list[Part]) -> Texts:
+def _texts(type: str, data: bytes, found: list[Part], end: int) -> Texts:
     keyed = list(_png_texts(data, found)) if type == "image/png" else []
     inner = b"\n".join(value for _, value in keyed)
     both = (data, inner) if inner else (data,)
@@ -66,7 +66,7 @@ def _texts(type: str, data: bytes, found: list[Part]) -> Texts:
         iptc=[one[at : at + MOST_TEXT] for one in both for at in _finds(IIM, one)],
         c2pa=list(_jumbf(_app11(data, found) if type == "image/jpeg" else data)),
         keyed=keyed,
-        rest=data if type.startswith(("video/", "audio/")) else b"",
+        rest=data if type.startswith(("video/", "audio/")) else data[end:] if end else b"",
     )
 
 
@@ -178,7 +178,7 @@ def _places(type: str, texts: Texts) -> Iterator[str]:
     if any(COORDINATE.search(text) or JSON_COORDINATE.search(text) for text in texts.c2pa):
         yield "C2PA"
     for keyword, value in texts.keyed:
-        if value.strip() and (PNG_PLACE.search(keyword) or COORDINATE.search(value)):
+        if value.strip() and keyword != b"XML:com.adobe.xmp" and PNG_PLACE.search(keyword):
             yield "PNG text"
     if _fits(FILM_PLACES, texts.rest):
         yield "MP4/MOV"
@@ -330,7 +330,7 @@ def _odd(type: str, data: bytes, end: int) -> Iterator[str]:
     if data.find(b"%PDF-", 0, 1024) >= 0 and b"%%EOF" in data[-1100:]:
         yield "a PDF inside"
     if end and (after := data[end:].lstrip(b"\0 \r\n\t")):
-        kind = sniff(after)
+        kind = sniff(data[end:]) or sniff(after)
         if kind in AFTER:
             yield f"{AFTER[kind]} after the end of the picture"
         elif len(after) > SPARE and kind != type and not after.startswith(b"SEFH"):

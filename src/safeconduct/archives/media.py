@@ -65,7 +65,7 @@ class Measurer:
         if medium.member is None:
             return None
         if medium.member not in self._facts:
-            self._facts[medium.member] = self._measured(medium.member)
+            self._facts[medium.member] = self._fairly(medium.member)
             if len(self._facts) > self._limits.remembered:
                 self._facts.popitem(last=False)
         self._facts.move_to_end(medium.member)
@@ -78,6 +78,12 @@ class Measurer:
     def close(self) -> None:
         """End the child.  Safe to call again; measuring afterwards starts a new one."""
         self._child.stop()
+
+    def _fairly(self, member: str) -> MediaFacts:
+        """A child may die of all it did before (its CPU seconds are counted together): then a fresh one decides."""
+        used = self._child.used
+        facts = self._measured(member)
+        return self._measured(member) if used and facts.problem == CRASHED else facts
 
     def _measured(self, member: str) -> MediaFacts:
         tally = _Tally()
@@ -168,6 +174,11 @@ class _Child:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
         self._served = 0
+
+    @property
+    def used(self) -> bool:
+        """Whether this very process has served before."""
+        return self._served > 0
 
     def ask(self, task: Task, pieces: Iterator[bytes], most: int) -> bytes:
         """The answer to one task.  Raises ``_Gone`` with the sentence for the person if there is none."""
