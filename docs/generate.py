@@ -51,8 +51,8 @@ def _index(criteria: Mapping[str, type]) -> str:
         [
             "# Criteria",
             "",
-            "One question each, asked of every item or of the whole import. They say what was found and how surely; what",
-            "it means is for [your policy](../../how-to/write-a-policy.md) to say.",
+            "One question each, asked of every item or of the whole import. They say what was found and how surely;",
+            "what it means is for [your policy](../../how-to/write-a-policy.md) to say.",
             "",
             "| found … | what it sees |",
             "|---|---|",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from safeconduct.discover import plugins
 
 
 @cache
-def made() -> Mapping[generate.Path, str]:
+def made() -> Mapping[Path, str]:
     return dict(generate.pages())
 
 
@@ -21,7 +22,7 @@ def test_reference_is_current() -> None:
     assert not stale, "run: python docs/generate.py"
 
 
-def _committed(path: generate.Path) -> str:
+def _committed(path: Path) -> str:
     file = generate.REFERENCE / path
     return file.read_text("utf-8") if file.exists() else ""
 
@@ -32,6 +33,6 @@ def test_no_page_is_left_of_a_criterion_that_is_gone() -> None:
 
 @pytest.mark.parametrize("name", plugins("criteria"))
 def test_a_criterion_says_what_it_sees_why_and_what_it_gets_wrong(name: str) -> None:
-    page = made()[generate.Path(f"criteria/{name}.md")]
+    page = made()[Path(f"criteria/{name}.md")]
     assert "**Why** " in page
     assert "**Mind** " in page

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from safeconduct.activitystreams.names import PUBLIC, link
+from safeconduct.activitystreams.names import PUBLIC, href, link, parts, text
 from safeconduct.activitystreams.visibility import audience
 from safeconduct.contracts import Criterion
-from safeconduct.model import Item, Json, Kind, Reply, Visibility
+from safeconduct.model import Item, Json, Kind, Medium, Reply, Visibility
 from safeconduct.policy.rules import Rule
 from safeconduct.policy.table import Table, kind
 from safeconduct.screening.batch import Screen
@@ -71,12 +71,24 @@ def _item(table: Table, key: str, number: int, example: Json) -> Item:
         actor=link(thing.get("attributedTo")) or OWNER,
         visibility=_visibility(thing),
         published=_date(thing.get("published")),
+        media=_media(thing),
         reply=Reply(parent, parent.startswith(OWNER)) if parent else None,
     )
 
 
 def _visibility(thing: Mapping[str, Json]) -> Visibility:
     return audience(thing, (f"{OWNER}/followers",))
+
+
+def _media(thing: Mapping[str, Json]) -> tuple[Medium, ...]:
+    """What is attached, by its own claims: an example has no bytes."""
+    return tuple(
+        Medium(
+            f"/attachment/{n}", None, text(each.get("mediaType")), href(each).rpartition("/")[2], text(each.get("name"))
+        )
+        for n, each in enumerate(parts(thing.get("attachment")))
+        if isinstance(each, Mapping)
+    )
 
 
 def _date(value: Json) -> datetime | None:
@@ -90,5 +102,5 @@ def _date(value: Json) -> datetime | None:
 
 
 def _short(example: Json) -> str:
-    text = example if isinstance(example, str) else msgspec.json.encode(example).decode()
-    return f"“{text[:80]}{'…' if len(text) > 80 else ''}”"
+    written = example if isinstance(example, str) else msgspec.json.encode(example).decode()
+    return f"“{written[:80]}{'…' if len(written) > 80 else ''}”"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from safeconduct.model import WHOLE, Action, Confidence, Decision, Evidence, Finding, Item, Json
 from safeconduct.policy.decide import BROKEN, Policy
-from safeconduct.policy.rules import NOT_ASSESSED, Rule, State, Unknown
+from safeconduct.policy.rules import NOT_ASSESSED, Breaker, Rule, State, Unknown
 
 _DOES = {
     Action.ACCEPT: "that is noted, and it arrives as it is",
@@ -26,6 +27,10 @@ _SURELY = {
     Confidence.HIGH: " surely",
 }
 _SURE = {Confidence.LOW: "perhaps", Confidence.MEDIUM: "fairly sure", Confidence.HIGH: "sure"}
+_END = (
+    "What no rule minds arrives as it is. What could not be checked because something broke is held for a person. "
+    "If several rules speak, the strictest counts, and equally strict ones add their limits together."
+)
 _UNKNOWN = {
     Unknown.PASS: "",
     Unknown.HOLD: " What cannot be assessed is held too.",
@@ -38,23 +43,25 @@ def explain(policy: Policy) -> str:
     live = [rule for rule in policy.rules if rule.state is State.LIVE]
     shadow = [rule for rule in policy.rules if rule.state is State.SHADOW]
     live.sort(key=lambda rule: -rule.then)
+    usual = _usual(policy.rules)
     parts = [policy.title, policy.description]
-    parts += ["\n".join(["These rules act:", *map(_bullet, live)])] if live else ["No rule acts."]
+    parts += ["\n".join(["These rules act:", *(_bullet(rule, usual) for rule in live)])] if live else ["No rule acts."]
     if shadow:
-        parts.append("\n".join(["These rules only watch and change nothing:", *map(_bullet, shadow)]))
+        watch = (_bullet(rule, usual) for rule in shadow)
+        parts.append("\n".join(["These rules only watch and change nothing:", *watch]))
     parts.append(
-        "What no rule minds arrives as it is. What could not be checked because something broke is held for a person. "
-        "If several rules speak, the strictest counts, and equally strict ones add their limits together."
+        _END
+        + (f" Unless it says otherwise, a rule that would touch {_much(usual)} asks a person first." if usual else "")
     )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def sentence(rule: Rule) -> str:
-    """One rule as a sentence."""
+def sentence(rule: Rule, usual: Breaker | None = None) -> str:
+    """One rule as a sentence; a breaker that is the ``usual`` one is not mentioned."""
     limits = f" ({_and(sorted(rule.filters))})" if rule.filters else ""
     because = f": “{rule.because}”" if rule.because else "."
     found = f"When {rule.when}{_given(rule)} is found{_SURELY[rule.at_least]} in {_which(rule)}"
-    return f"{found}, {_does(rule)}{limits}{because}{_breaks(rule)}{_UNKNOWN[rule.unknown]}"
+    return f"{found}, {_does(rule)}{limits}{because}{_breaks(rule, usual)}{_UNKNOWN[rule.unknown]}"
 
 
 def why(policy: Policy, item: Item, findings: Sequence[Finding], decision: Decision) -> str:
@@ -93,8 +100,22 @@ def _change(old: Rule, new: Rule) -> str:
     return f"Rule {new.id} changed. Before: {sentence(old)} Now: {sentence(new)}"
 
 
-def _bullet(rule: Rule) -> str:
-    return f"• {sentence(rule)} [{rule.id}]"
+def _bullet(rule: Rule, usual: Breaker | None) -> str:
+    return f"• {sentence(rule, usual)} [{rule.id}]"
+
+
+def _usual(rules: Sequence[Rule]) -> Breaker | None:
+    """The breaker most rules have; said once, it need not be said for each."""
+    common = Counter(rule.breaker for rule in rules if _can_ask(rule)).most_common(1)
+    return common[0][0] if common and common[0][0].share < 1 else None
+
+
+def _can_ask(rule: Rule) -> bool:
+    return rule.then is not Action.ACCEPT and not rule.where.whole
+
+
+def _much(breaker: Breaker) -> str:
+    return f"more than {_percent(breaker.share)} of an import and more than {breaker.items} items"
 
 
 def _which(rule: Rule) -> str:
@@ -132,17 +153,17 @@ def _given(rule: Rule) -> str:
 
 def _value(value: Json) -> str:
     if isinstance(value, list | tuple):
-        shown = ", ".join(map(str, value[:3]))
+        shown = ", ".join(map(str, value[:3])) or "none so far"
         return shown if len(value) <= 3 else f"{shown} and {len(value) - 3} more"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _breaks(rule: Rule) -> str:
-    if rule.then is Action.ACCEPT or rule.breaker.share >= 1 or rule.where.whole:
+def _breaks(rule: Rule, usual: Breaker | None) -> str:
+    if not _can_ask(rule) or rule.breaker == usual:
         return ""
-    stop = "" if rule.because.endswith((".", "!", "?")) else "."
-    share = _percent(rule.breaker.share)
-    return f"{stop} Beyond {share} of an import and {rule.breaker.items} items it asks a person first."
+    if rule.breaker.share >= 1:
+        return " It does so however much it touches." if usual else ""
+    return f" Where it would touch {_much(rule.breaker)}, it asks a person first."
 
 
 def _limits(decision: Decision) -> str:
