@@ -10,7 +10,7 @@ import numpy
 from msgspec import Struct
 
 from safeconduct.contracts import Batch
-from safeconduct.model import Basis, Confidence, Evidence, Finding, Item, Kind, Total, Visibility
+from safeconduct.model import Basis, Confidence, Evidence, Finding, Item, Kind, Pattern, Total, Visibility
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 
@@ -28,6 +28,9 @@ class Says:
         if least < 1:
             raise ValueError("least is 1 or more")
         self.words, self.least, self.loud = tuple(words), least, loud
+
+    def patterns(self) -> Sequence[Pattern]:
+        return [Pattern(word, literal="\\" not in word) for word in self.words]
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         for item in batch.items:

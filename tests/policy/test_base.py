@@ -69,3 +69,10 @@ def test_leaving_out_what_is_not_there_is_a_mistake() -> None:
 def test_a_policy_is_not_its_own_base() -> None:
     with pytest.raises(PolicyError, match="own base"):
         read_policy("loop", SMALL)
+
+
+def test_a_file_of_ones_own_may_have_the_name_of_its_base(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "house.toml").write_text('base = "house"', "utf-8")
+    assert len(read_policy(own / "house.toml", SMALL).rules) == 2

@@ -30,8 +30,8 @@ def test_a_policy_reads_as_prose() -> None:
     assert prose.startswith("Our corner\n\nA quiet place.\n\nThese rules act:")
     assert (
         "• When says (least: 1, words: MOONROCKS, SUNROCKS) is found at least fairly surely in any public poll or post "
-        "older than a day, it arrives limited (content-warning and unlisted): “This shouts.” What cannot be assessed is "
-        "a question to a person. [shouting]"
+        "older than a day, it arrives limited (content-warning and unlisted): “This shouts.” What cannot be assessed "
+        "is a question to a person. [shouting]"
     ) in prose
     assert "a rule that would touch more than 50 % of an import and more than 50 items asks a person first." in prose
     assert "“Just looking.” Where it would touch more than 30 % of an import and more" in prose

@@ -13,6 +13,7 @@ import msgspec
 from safeconduct.contracts import Criterion
 from safeconduct.model import Basis, Json
 from safeconduct.policy.table import Table, nearest
+from safeconduct.screening.expressions import check
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -85,7 +86,17 @@ class Questions:
             said = str(problem).removeprefix(f"{name}: ")
             rule.wrong(f"{name} does not take this: {said}.", "with", "what the message asks for")
         vars(built)["question"] = key
+        if given:
+            self._searchable(rule, built)
         return built
+
+    def _searchable(self, rule: Table, built: Criterion) -> None:
+        """No pattern that could stall a scan, or match everywhere, gets as far as one."""
+        for pattern in built.patterns() if hasattr(built, "patterns") else ():
+            if problem := check(pattern):
+                rule.wrong(
+                    f"“{pattern.text[:80]}” cannot be looked for. {problem}", "with", "what the message asks for"
+                )
 
 
 def bases(kind: type) -> frozenset[Basis]:

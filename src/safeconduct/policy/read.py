@@ -77,7 +77,7 @@ class _Sheet:
     """One file on the way to becoming rules; a base is another sheet, read with our lists in place of its own."""
 
     def __init__(self, file: str, text: str, folder: Path | None, above: tuple[str, ...] = ()) -> None:
-        self.page, self.folder, self.above = Page(file, text), folder, (*above, Path(file).stem)
+        self.page, self.folder, self.above = Page(file, text), folder, (*above, file)
         self.top = Table(_toml(self.page, text), self.page)
         self.top.only(*_TOP)
         self.base = self._base()
@@ -108,9 +108,9 @@ class _Sheet:
         if name not in presets():
             close = nearest(name, presets()) or "balanced"
             self.top.wrong(f"“{name}” is not a preset that could be extended.", "base", f'base = "{close}"')
-        if name in self.above:
-            self.top.wrong("A policy cannot be its own base.", "base", "another preset, or no base")
         path = presets()[name]
+        if str(path) in self.above:
+            self.top.wrong("A policy cannot be its own base.", "base", "another preset, or no base")
         return _Sheet(str(path), path.read_text("utf-8"), path.parent, self.above)
 
     def _leave_out(self, rules: dict[str, Rule]) -> None:
