@@ -14,8 +14,7 @@ from typing import Any
 import yaml
 
 from safeconduct.discover import plugins
-from safeconduct.policy import presets, read_policy
-from safeconduct.policy.explain import explain
+from safeconduct.policy import explain, presets, read_policy
 from safeconduct.policy.questions import bases
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from safeconduct.policy import parse_policy
-from safeconduct.policy.explain import explain
+from safeconduct.policy.prose import explain
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-policy.md"
 BLOCKS = re.findall(r"^```toml(?: file=(\S+))?\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)

@@ -15,7 +15,7 @@ from safeconduct.screening.census import CensusWriter
 from safeconduct.discover import plugins
 from safeconduct.model import Action, Basis, Decision, Item, MediaFacts, Medium
 from safeconduct.policy import Policy, parse_policy, presets, read_policy
-from safeconduct.policy.explain import explain, why
+from safeconduct.policy.prose import explain, why
 from safeconduct.policy.questions import bases
 from tests.criteria.examples import examples
 from tests.fixtures.items import ACCT, ALICE, NOW, item
