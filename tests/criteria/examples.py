@@ -6,7 +6,7 @@ A file has two maps, ``quiet`` and ``finds``, from a name to an example.  An exa
     with: {...}            parameters of the criterion
     owner: "..."           whose archive it is ("" for unknown)
     totals: [{file, declared, found}]
-    facts: [{...}, ...]    what was measured of each medium, in order (null: its bytes are missing)
+    facts: {"/attachment/0": {...}}  what was measured of a medium (null: its bytes are missing)
     reason: "..."          of the first finding;  reason_has: a part of it
     confidence: low|medium|high
     value: "..."
@@ -67,14 +67,12 @@ class Example(Struct, frozen=True):
         return built
 
     def facts(self) -> dict[str, MediaFacts | None]:
-        """What was measured, by the pointer of each medium of all items."""
-        media = [medium for each in self.items for medium in each.media]
-        told = self.case.get("facts", []) if self._told else []
-        made = [
-            None if each is None else msgspec.convert({"sha256": "0" * 64, "size": 1} | each, MediaFacts)
-            for each in told
-        ]
-        return {medium.pointer: each for medium, each in zip(media, made, strict=False)}
+        """What was measured, by the pointer of each medium."""
+        told: Mapping[str, Any] = self.case.get("facts", {}) if self._told else {}
+        blank = {"sha256": "0" * 64, "size": 1}
+        return {
+            place: None if each is None else msgspec.convert(blank | each, MediaFacts) for place, each in told.items()
+        }
 
     def findings(self) -> list[Finding]:
         totals = [msgspec.convert(each, Total) for each in self.case.get("totals", [])] if self._told else []

@@ -9,6 +9,7 @@ from typing import ClassVar
 from safeconduct.contracts import Batch
 from safeconduct.criteria._posts import WRITTEN, counted, matched, seen
 from safeconduct.model import Basis, Confidence, Evidence, Finding, Hit, Item, Pattern
+from safeconduct.screening.html import reading
 
 # Letters are written by number throughout this file: nobody should have to trust an invisible character in source code.
 _BLANK = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060-\u2064\u3164\ufeff\uffa0"
@@ -43,19 +44,9 @@ _SAYS = {
     "look-alike": ("word", "mixing letters of two scripts that look the same"),
     "fancy": ("word", "in mathematical letters"),
 }
-_MARKUP = re.compile(
-    r"""<!--(?!\s*-->).*?-->
-      | <(?!a\b)\w+\b[^>]*?\sstyle\s*=\s*["'][^"'>]*
-        (?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])
-          |opacity\s*:\s*0(?![.\d])|color\s*:\s*transparent|text-indent\s*:\s*-\d{3})[^>]*>\s*[^<\s]
-      | <(?!input)\w+\b[^>]*\shidden(?=[\s>=])[^>]*>\s*[^<\s]""",
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
-)
-_INVISIBLE = re.compile(
-    r"""<a\b[^>]*>.*?</a>|(<span\b[^>]*class=["'][^"'>]*\binvisible\b[^>]*>\s*[^<\s])""", re.DOTALL | re.IGNORECASE
-)
+_LONGEST = 500
+_TOKEN = re.compile(r"<a[ >]|</a|invisible")
 _WORD = re.compile(r"[^\W\d_]+")
-_LONGEST = 20_000  # markup is looked at only so far: a body longer than this is not a post
 
 
 class HiddenText:
@@ -107,25 +98,33 @@ class HiddenText:
     def _markup(self, item: Item) -> Iterator[Finding]:
         for key in ("content", "summary"):
             text = item.object.get(key)
-            if not isinstance(text, str) or "<" not in text:
-                continue
-            found = _hidden(text)
-            if found:
+            if isinstance(text, str) and (found := _hidden(text)):
                 place = (Evidence("/" + key, *found),)
                 reason = "Has text that its markup hides from readers"
                 yield Finding(item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, place, "markup")
 
 
 def _hidden(text: str) -> tuple[int, int] | None:
-    if "style" in text or "hidden" in text or "<!--" in text:
-        found = _MARKUP.search(text, 0, _LONGEST)
-        if found:
-            return found.span()
-    if "invisible" in text:
-        # Mastodon hides the ends of long addresses inside links in this way: that is no secret
-        for each in _INVISIBLE.finditer(text, 0, _LONGEST):
-            if each.group(1):
-                return each.span(1)
+    """Where its markup hides something; the whole text if only a real parser can tell."""
+    told = "style" in text or "hidden" in text or "<!--" in text or "<script" in text or "<template" in text
+    if told and "<" in text and reading(text).hidden.strip():
+        return 0, len(text)
+    return _invisible(text) if "invisible" in text else None
+
+
+def _invisible(text: str) -> tuple[int, int] | None:
+    """Mastodon hides the ends of long addresses inside links in this way, which is no secret; outside it is one."""
+    linked = False
+    for token in _TOKEN.finditer(text):
+        if token[0] != "invisible":
+            linked = token[0][1] != "/"
+        elif not linked:
+            # a tag longer than this is left alone, so that a hostile text costs no more than its length
+            start = text.rfind("<", max(0, token.start() - _LONGEST), token.start())
+            end = text.find(">", token.end(), token.end() + _LONGEST)
+            within = start >= 0 and end >= 0 and ">" not in text[start : token.start()]
+            if within and text[end + 1 : end + 2].strip(" <"):
+                return start, end + 1
     return None
 
 

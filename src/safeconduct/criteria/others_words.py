@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import ClassVar
 
 from safeconduct.contracts import Batch
@@ -37,19 +37,17 @@ class OthersWords:
             content = thing.get("content")
             if isinstance(content, str) and "<blockquote" in content:
                 yield self._block(item, content)
-            for key in _QUOTES:
-                if key in thing:
-                    yield from self._quote(item, batch.owner)
-                    break
-            if isinstance(thing.get("inReplyTo"), Mapping):
+            if "quote" in thing or "quoteUri" in thing or "quoteUrl" in thing or "_misskey_quote" in thing:
+                yield from self._quote(item, batch.owner)
+            if isinstance(thing.get("inReplyTo"), dict):
                 yield from self._inlined(item, "inReplyTo", batch.owner, "The post it answers")
-            if isinstance(thing.get("replies"), Mapping):
+            if _full(thing.get("replies")):
                 yield from self._replies(item, batch.owner)
 
     def _boost(self, item: Item, owner: str) -> Iterable[Finding]:
         # a source may give the boosted post or the boost itself as the object
         inner = item.object.get("object") if item.object is item.record else item.object
-        if isinstance(inner, Mapping) and _speaks(inner) and owner not in identities(inner.get("attributedTo")):
+        if isinstance(inner, dict) and _speaks(inner) and owner not in identities(inner.get("attributedTo")):
             where = "/object" if item.object is item.record else ""
             yield self._found(item, Confidence.HIGH, "The boosted post of somebody else is inside", where, "boost")
 
@@ -63,7 +61,7 @@ class OthersWords:
     def _quote(self, item: Item, owner: str) -> Iterable[Finding]:
         for key in _QUOTES:
             value = item.object.get(key)
-            if isinstance(value, Mapping):
+            if isinstance(value, dict):
                 found = list(self._inlined(item, key, owner, "The quoted post"))
                 if found:
                     yield found[0]
@@ -77,17 +75,14 @@ class OthersWords:
 
     def _inlined(self, item: Item, key: str, owner: str, what: str) -> Iterable[Finding]:
         inner = item.object.get(key)
-        if isinstance(inner, Mapping) and _speaks(inner) and owner not in identities(inner.get("attributedTo")):
+        if isinstance(inner, dict) and _speaks(inner) and owner not in identities(inner.get("attributedTo")):
             yield self._found(item, Confidence.HIGH, f"{what} is inside, with its text", "/" + key, key)
 
     def _replies(self, item: Item, owner: str) -> Iterable[Finding]:
-        pages = item.object.get("replies", {})
-        first = pages.get("first")
-        for page, pointer in ((pages, "/replies"), (first, "/replies/first")):
-            if not isinstance(page, Mapping):
-                continue
+        pages = item.object["replies"]
+        for page, pointer in ((pages, "/replies"), (pages.get("first"), "/replies/first")):
             for key in ("items", "orderedItems"):
-                things = page.get(key)
+                things = page.get(key) if isinstance(page, dict) else None
                 others = things if isinstance(things, list) else []
                 if any(_speaks(each) and owner not in identities(each.get("attributedTo")) for each in others):
                     where = f"{pointer}/{key}"
@@ -98,9 +93,23 @@ class OthersWords:
         return Finding(item.number, self.name, confidence, Basis.EXACT, reason, (Evidence(pointer),), value)
 
 
+def _full(replies: Json) -> bool:
+    """Has the collection anything in it?  Nearly all come with an empty page."""
+    if not isinstance(replies, dict):
+        return False
+    page = replies.get("first")
+    inside = page if isinstance(page, dict) else replies
+    return bool(
+        inside.get("items") or inside.get("orderedItems") or replies.get("items") or replies.get("orderedItems")
+    )
+
+
 def _speaks(thing: Json) -> bool:
-    return isinstance(thing, Mapping) and any(isinstance(thing.get(key), str) and thing[key] for key in _TEXTS)
+    return isinstance(thing, dict) and any(isinstance(thing.get(key), str) and thing[key] for key in _TEXTS)
 
 
 def _own(address: str, owner: str) -> bool:
-    return bool(owner) and (address == owner or address.startswith(owner.rstrip("/") + "/"))
+    """Is it below the owner's id, or the page Mastodon shows for it (``https://host/@name/…``)?"""
+    place, _, name = owner.rstrip("/").rpartition("/")
+    page = "/".join(place.split("/")[:3]) + f"/@{name}/"
+    return bool(owner) and (address == owner or address.startswith((owner.rstrip("/") + "/", page)))
