@@ -8,7 +8,7 @@ parser (lexbor); a property test holds the two to the same text.  Nothing here r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import unescape
 
 import re2
@@ -108,7 +108,7 @@ _KNOWN_TAGS = 2048
 
 def _quick(html: str) -> Reading | None:
     """The reading if every tag is one that servers emit in the way they emit it; else ``None``."""
-    known = _known.get
+    known: Callable[[str], str | None] = _known.get
     pieces = html.split("<")
     shown = [pieces[0]]
     hrefs: list[str] = []
@@ -183,8 +183,8 @@ def _collected(html: str, root: LexborNode) -> Parsed:
             (unseen if hidden else seen).append(node.text_content or "")
         elif not hidden:
             seen.append(_shown(node))
-            if node.tag == "a" and (href := node.attributes.get("href")):
-                open_links.append((depth, href.strip(), len(seen)))
+            if node.tag == "a" and (goes := node.attributes.get("href")):
+                open_links.append((depth, goes.strip(), len(seen)))
     text = "".join(seen).strip()
     text = text.removeprefix(".").strip()
     return Parsed(html, text, "\n".join(filter(None, map(str.strip, unseen))), anchors)

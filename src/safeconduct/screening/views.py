@@ -161,6 +161,7 @@ class Variant(NamedTuple):
     view: str
     text: str
     trace: Callable[[], Trace]
+    drawn: Variant | None = None  # of a squeezed text: the text with its repetitions
 
 
 def variants(folded: str, views: frozenset[str] = ALL) -> list[Variant]:
@@ -254,7 +255,7 @@ def _apart_trace(word: Variant) -> Trace:
 
 
 def _squeezed(word: Variant) -> Variant:
-    return Variant("squeezed", squeeze(word.text), partial(_squeezed_trace, word))
+    return Variant("squeezed", squeeze(word.text), partial(_squeezed_trace, word), word)
 
 
 def _squeezed_trace(word: Variant) -> Trace:

@@ -1,0 +1,278 @@
+"""Batches of items, and how criteria are run over them: each text read once, each pattern looked for once.
+
+Nothing is worked out before a criterion asks for it, and then once for all criteria.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from safeconduct.contracts import Census, Criterion, SignalList
+from safeconduct.model import (
+    WHOLE,
+    Basis,
+    Confidence,
+    Evidence,
+    Field,
+    Finding,
+    Hit,
+    Item,
+    Link,
+    MediaFacts,
+    Medium,
+    Pattern,
+    Testimony,
+    Unreadable,
+)
+from safeconduct.screening.automaton import Automaton
+from safeconduct.screening.expressions import check
+from safeconduct.screening.fields import fields
+from safeconduct.screening.links import links_of
+from safeconduct.screening.texts import Text
+
+BROKEN = "broken-criterion"
+Measure = Callable[[Medium], MediaFacts | None]
+_BODIES = ("/content", "/object/content")
+
+
+class Batch:
+    """Some hundred consecutive items (the ``contracts.Batch``).  ``unreadable`` are the gaps between them."""
+
+    def __init__(self, items: Sequence[Item], unreadable: Sequence[Unreadable], screen: Screen) -> None:
+        self.items = items
+        self.unreadable = unreadable
+        self.as_of = screen.as_of
+        self.owner = screen.owner
+        self.acct = screen.acct
+        self.testimonies = screen.testimonies
+        self.signals = screen.signals
+        self._screen = screen
+        self._texts: list[list[Text]] | None = None
+        self._complete: list[bool] = []
+        self._links: dict[int, list[Link]] = {}
+        self._facts: dict[int, tuple[tuple[Medium, MediaFacts | None], ...]] = {}
+        self._hits: dict[int, list[Hit]] | None = None
+        self._visible: dict[int, tuple[str, str]] = {}
+
+    def fields(self, index: int) -> Sequence[Field]:
+        """Every text of the item: body, warning, alt text, poll options, names, bio, hashtags, file names, …"""
+        return [text.field for text in self.texts[index]]
+
+    def text(self, index: int) -> str:
+        """The visible text of the body ("" if none); of a profile, its bio."""
+        return self._body(index)[0]
+
+    def folded(self, index: int) -> str:
+        """The same, NFKC and case-folded with default-ignorables removed: for comparing."""
+        return self._body(index)[1]
+
+    def hidden(self, index: int) -> Sequence[tuple[Field, str]]:
+        """What HTML keeps from a reader's sight, field by field (``display:none``, size 0, comments …)."""
+        readings = [(text.field, text.reading) for text in self.texts[index]]
+        return [(field, reading.hidden) for field, reading in readings if reading is not None and reading.hidden]
+
+    def plain(self, index: int) -> Sequence[tuple[Field, str]]:
+        """Each field with its visible text."""
+        return [(text.field, text.plain) for text in self.texts[index]]
+
+    def links(self, index: int) -> Sequence[Link]:
+        """Every address in the item, with its role."""
+        known = self._links.get(index)
+        if known is None:
+            texts = ((text.field, text.reading, text.plain) for text in self.texts[index])
+            known = self._links[index] = links_of(self.items[index], texts)
+        return known
+
+    def facts(self, index: int) -> Sequence[tuple[Medium, MediaFacts | None]]:
+        """Each medium with its measurements; ``None`` where its bytes are missing or none were asked for."""
+        media = self.items[index].media
+        if not media:
+            return ()
+        if index not in self._facts:
+            self._facts[index] = tuple((medium, self._screen.measured(medium)) for medium in media)
+        return self._facts[index]
+
+    def hits(self, criterion: Criterion) -> Sequence[Hit]:
+        """Where this criterion's own ``patterns()`` matched in this batch."""
+        if self._hits is None:
+            self._hits = self._screen.scanned(self)
+        return self._hits.get(id(criterion), ())
+
+    @property
+    def texts(self) -> list[list[Text]]:
+        """For each item its texts with their readings."""
+        if self._texts is None:
+            found = [fields(item) for item in self.items]
+            self._complete = [one.complete for one in found]
+            self._texts = [[Text(field) for field in one] for one in found]
+        return self._texts
+
+    def unread(self) -> list[Item]:
+        """Items that hold more texts than were read, or hold them deeper: nobody knows what is in the rest."""
+        assert self.texts is not None
+        return [item for item, complete in zip(self.items, self._complete, strict=True) if not complete]
+
+    def _body(self, index: int) -> tuple[str, str]:
+        if index not in self._visible:
+            self._visible[index] = self._read_body(index)
+        return self._visible[index]
+
+    def _read_body(self, index: int) -> tuple[str, str]:
+        texts = self.texts[index]
+        found = _by_pointer(texts, _BODIES) or _by_map(texts) or _by_pointer(texts, ("/summary", "/name"))
+        return (found.plain, found.folded) if found is not None else ("", "")
+
+
+def _by_pointer(texts: Sequence[Text], pointers: tuple[str, ...]) -> Text | None:
+    for pointer in pointers:
+        for text in texts:
+            if text.field.pointer == pointer:
+                return text
+    return None
+
+
+def _by_map(texts: Sequence[Text]) -> Text | None:
+    return next((text for text in texts if text.field.pointer.startswith("/contentMap/")), None)
+
+
+class Screen:
+    """All criteria of one inspection, ready to run.
+
+    ``measure`` gives the facts of one medium (``None``: not asked for or no bytes).  A criterion may carry a
+    ``question`` attribute; its findings are stamped with it.  A criterion that raises, now or when it was asked for
+    its patterns, gives ``broken-criterion`` findings instead, which the policy quarantines (law 8).
+    Raises nothing of its own: faults of criteria are findings.
+    """
+
+    def __init__(
+        self,
+        criteria: Sequence[Criterion],
+        *,
+        as_of: datetime,
+        owner: str = "",
+        acct: str = "",
+        measure: Measure | None = None,
+        signals: Sequence[SignalList] = (),
+        testimonies: Mapping[int, Sequence[Testimony]] | None = None,
+        engine: str = "",
+    ) -> None:
+        self.criteria = tuple(criteria)
+        self.as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+        self.owner = owner
+        self.acct = acct
+        self.signals = signals
+        self.testimonies: Mapping[int, Sequence[Testimony]] = testimonies or {}
+        self._measure = measure
+        self._faults: dict[int, str] = {}
+        self._owners: list[int] = []
+        self._automaton = self._prepared(engine)
+
+    def batches(self, items: Iterable[Item | Unreadable], size: int = 500) -> Iterator[Batch]:
+        """Cut a source's items into batches of at most ``size`` records; the unreadable ones go along."""
+        readable: list[Item] = []
+        broken: list[Unreadable] = []
+        for item in items:
+            if isinstance(item, Item):
+                readable.append(item)
+            else:
+                broken.append(item)
+            if len(readable) + len(broken) >= size:
+                yield Batch(readable, broken, self)
+                readable, broken = [], []
+        if readable or broken:
+            yield Batch(readable, broken, self)
+
+    def findings(self, batch: Batch) -> list[Finding]:
+        """What every criterion sees in these items."""
+        found: list[Finding] = []
+        for criterion in self.criteria:
+            inspect = getattr(criterion, "inspect", None)
+            fault = self._faults.get(id(criterion), "")
+            if inspect is not None and not fault:
+                fault = self._collect(criterion, inspect, batch, found)
+            if inspect is not None and fault:
+                found += [_broken(criterion, item.number, fault) for item in batch.items]
+        found += [_unread(item) for item in batch.unread()]
+        return found
+
+    def conclude(self, census: Census) -> list[Finding]:
+        """What every criterion sees once everything was seen."""
+        found: list[Finding] = []
+        for criterion in self.criteria:
+            conclude = getattr(criterion, "conclude", None)
+            if conclude is not None and (fault := self._collect(criterion, conclude, census, found)):
+                found.append(_broken(criterion, WHOLE, fault))
+        return found
+
+    def measured(self, medium: Medium) -> MediaFacts | None:
+        """The facts of one medium; a measurement that breaks is a fact with a problem, which holds the item."""
+        if self._measure is None:
+            return None
+        try:
+            return self._measure(medium)
+        except Exception as error:
+            return MediaFacts("", 0, problem=f"This file could not be measured: {_said(error)}")
+
+    def scanned(self, batch: Batch) -> dict[int, list[Hit]]:
+        """The hits of one pass over the batch, by criterion."""
+        found: dict[int, list[Hit]] = {}
+        if self._automaton is not None:
+            for number, hit in self._automaton.scan(batch.texts):
+                found.setdefault(self._owners[number], []).append(hit)
+        return found
+
+    def _prepared(self, engine: str) -> Automaton | None:
+        patterns: list[Pattern] = []
+        for criterion in self.criteria:
+            try:
+                own = _patterns(criterion)
+            except Exception as error:
+                self._faults[id(criterion)] = _said(error)
+                continue
+            patterns += own
+            self._owners += [id(criterion)] * len(own)
+        return Automaton(patterns, engine) if patterns else None
+
+    def _collect(
+        self, criterion: Criterion, ask: Callable[[Any], Iterable[Finding]], about: object, found: list[Finding]
+    ) -> str:
+        """Add what the criterion finds; returns what broke.  What it found before it broke stays."""
+        question = getattr(criterion, "question", "")
+        try:
+            for finding in ask(about) or ():
+                if not isinstance(finding, Finding):
+                    return f"it gave a {type(finding).__name__} instead of a finding"
+                found.append(replace(finding, question=question) if question and not finding.question else finding)
+        except Exception as error:
+            return _said(error)
+        return ""
+
+
+def _patterns(criterion: Criterion) -> list[Pattern]:
+    give = getattr(criterion, "patterns", None)
+    patterns = list(give()) if give is not None else []
+    for pattern in patterns:
+        if reason := check(pattern):
+            raise ValueError(f"its pattern {pattern.text[:80]!r} cannot be used: {reason}")
+    return patterns
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
+
+
+def _broken(criterion: Criterion, number: int, fault: str) -> Finding:
+    name = str(getattr(criterion, "name", type(criterion).__name__))
+    reason = f"The check “{name}” broke, so nobody knows what it would have seen; a person must look.  ({fault})"
+    evidence = () if number == WHOLE else (Evidence(""),)
+    question = str(getattr(criterion, "question", ""))
+    return Finding(number, BROKEN, Confidence.HIGH, Basis.EXACT, reason, evidence, name, question)
+
+
+def _unread(item: Item) -> Finding:
+    reason = "This item holds more texts, or texts deeper inside each other, than are read; a person must look."
+    return Finding(item.number, BROKEN, Confidence.HIGH, Basis.EXACT, reason, (Evidence(""),), "unread-text")

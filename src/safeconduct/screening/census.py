@@ -1,0 +1,203 @@
+"""The whole import in columns on disk: what criteria need that look at everything at once.
+
+Row = ``Item.number``; unreadable records have a row too.  One file a column, little-endian, no header:
+
+| column | type | what |
+|---|---|---|
+| ``kind`` | uint8 | place in ``model.Kind``; ``UNREADABLE`` (255) |
+| ``visibility`` | uint8 | ``model.Visibility`` |
+| ``published`` | float64 | seconds since 1970 UTC; NaN if not known |
+| ``serial`` | uint64 | the number at the end of ``Item.id``; 0 if none |
+| ``ident`` | uint64 | digest of ``Item.id``; 0 if it has none |
+| ``parent`` | uint64 | digest of the id it answers, if that is the same actor's; else 0 |
+| ``text`` | uint64 | digest of the folded body; 0 if it has fewer than 20 characters |
+| ``letters`` | uint32 | characters of the folded body |
+| ``media`` | uint64 | digest of the SHA-256s of its media, or of their names in the source; 0 if none |
+| ``shingle0`` … ``shingle7`` | uint32 | MinHash of the 5-character shingles of the folded body; all ones if too short |
+| ``own`` | uint8 | 1 if its actor is the owner |
+
+Equal MinHashes in k of 8 columns estimate a Jaccard similarity of k/8 (Broder 1997).  Digests are the first eight
+bytes of BLAKE2b: the same in every process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy
+
+from safeconduct.errors import CustodyError
+from safeconduct.model import Item, Kind, Total
+from safeconduct.screening.batch import Batch
+
+Column = numpy.ndarray[tuple[int], numpy.dtype[numpy.generic]]
+
+UNREADABLE = 255
+KINDS = {kind: place for place, kind in enumerate(Kind)}
+SHINGLES = 8
+_SHINGLE = 5
+_SHORTEST = 20
+_NONE = 0xFFFFFFFF
+_SERIAL = re.compile(r"(\d{1,20})(?:/activity)?/?$")
+_TYPES: dict[str, str] = {
+    "kind": "u1",
+    "visibility": "u1",
+    "published": "<f8",
+    "serial": "<u8",
+    "ident": "<u8",
+    "parent": "<u8",
+    "text": "<u8",
+    "letters": "<u4",
+    "media": "<u8",
+    "own": "u1",
+} | {f"shingle{place}": "<u4" for place in range(SHINGLES)}
+_EMPTY: dict[str, float] = {"kind": UNREADABLE, "published": float("nan")} | {
+    f"shingle{place}": _NONE for place in range(SHINGLES)
+}
+# Odd 32-bit multipliers, written down once and for all: stored sketches must stay comparable.
+_MULTIPLIERS = (
+    0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F, 0x165667B1, 0xD3A2646D, 0xFD7046C5, 0xB55A4F09,
+)  # fmt: skip
+
+
+def digest(text: str) -> int:
+    """Eight bytes of BLAKE2b as a number; the same in every process; never 0."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") or 1
+
+
+class DiskCensus:
+    """The ``contracts.Census``: columns are read from disk each time they are asked for."""
+
+    def __init__(self, folder: Path, count: int, totals: Sequence[Total], owner: str, as_of: datetime) -> None:
+        self.folder = folder
+        self.count = count
+        self.totals = tuple(totals)
+        self.owner = owner
+        self.as_of = as_of
+        self.touched: dict[str, int] = {}
+        self._types = dict(_TYPES)
+
+    def column(self, name: str) -> Column:
+        """One column.  Raises ``KeyError`` for a name nobody put there, ``CustodyError`` if its file was cut."""
+        column = numpy.fromfile(self.folder / name, dtype=self._types[name])
+        if len(column) != self.count:
+            raise CustodyError(f"The census column {name} has {len(column)} rows, not {self.count}; inspect again.")
+        return column
+
+    def put(self, name: str, column: Column) -> None:
+        """Add or replace a column of the caller's own (the planner's ``action``), one row for each record."""
+        if len(column) != self.count or not name.isidentifier():
+            raise ValueError(f"column {name!r} has {len(column)} rows, not {self.count}")
+        column.tofile(self.folder / name)
+        self._types[name] = column.dtype.str
+
+
+class CensusWriter:
+    """Writes the columns batch by batch; memory does not grow with the import."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._files: dict[str, BinaryIO] = {name: (folder / name).open("wb") for name in _TYPES}
+        self._next = 0
+
+    def add(self, batch: Batch) -> None:
+        """Append the rows of one batch; batches must come in the source's order."""
+        numbers = [item.number for item in batch.items] + [one.number for one in batch.unreadable]
+        if not numbers:
+            return
+        if min(numbers) < self._next:
+            raise ValueError(f"record {min(numbers)} comes after record {self._next - 1}")
+        first, self._next = self._next, max(numbers) + 1
+        rows = numpy.array([item.number for item in batch.items], dtype=numpy.int64) - first
+        for name, values in _columns(batch).items():
+            column = numpy.full(self._next - first, _EMPTY.get(name, 0), dtype=_TYPES[name])
+            column[rows] = values
+            self._files[name].write(column.tobytes())
+
+    def close(self, totals: Sequence[Total], owner: str, as_of: datetime) -> DiskCensus:
+        """Finish the files; the census can then be read."""
+        for file in self._files.values():
+            file.close()
+        return DiskCensus(self._folder, self._next, totals, owner, as_of)
+
+
+def _columns(batch: Batch) -> dict[str, Any]:
+    items = batch.items
+    bodies = [batch.folded(index) for index in range(len(items))]
+    columns: dict[str, Any] = {
+        "kind": [KINDS[item.kind] for item in items],
+        "visibility": [int(item.visibility) for item in items],
+        "published": [_seconds(item.published) for item in items],
+        "serial": [_serial(item.id) for item in items],
+        "ident": [digest(item.id) if item.id else 0 for item in items],
+        "parent": [digest(item.reply.to) if item.reply and item.reply.mine else 0 for item in items],
+        "text": [digest(body) if len(body) >= _SHORTEST else 0 for body in bodies],
+        "letters": [len(body) for body in bodies],
+        "media": [_media(batch, index, item) if item.media else 0 for index, item in enumerate(items)],
+        "own": [bool(batch.owner) and item.actor == batch.owner for item in items],
+    }
+    typed = {name: numpy.array(values, dtype=_TYPES[name]) for name, values in columns.items()}
+    return typed | {f"shingle{place}": row for place, row in enumerate(sketches(bodies))}
+
+
+def _seconds(moment: datetime | None) -> float:
+    if moment is None:
+        return float("nan")
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (OverflowError, ValueError):
+        return float("nan")
+
+
+def _serial(ident: str) -> int:
+    match = _SERIAL.search(ident[-40:])
+    number = int(match[1]) if match else 0
+    return number if number < 1 << 64 else 0
+
+
+def _media(batch: Batch, index: int, item: Item) -> int:
+    sums = sorted(facts.sha256 for _, facts in batch.facts(index) if facts is not None and facts.sha256)
+    names = sorted(medium.member or "" for medium in item.media)
+    return digest("\n".join(sums if len(sums) == len(item.media) else names))
+
+
+def sketches(texts: Sequence[str]) -> numpy.ndarray[tuple[int, int], numpy.dtype[numpy.uint32]]:
+    """The MinHashes of many texts at once: one row a hash function, one column a text."""
+    made = numpy.full((SHINGLES, len(texts)), _NONE, dtype=numpy.uint32)
+    lengths = numpy.array([len(text) for text in texts], dtype=numpy.int64)
+    long = numpy.flatnonzero(lengths >= _SHINGLE)
+    if not len(long):
+        return made
+    joined = "".join(texts[place] for place in long)
+    letters = numpy.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    starts = numpy.concatenate(([0], numpy.cumsum(lengths[long])[:-1]))
+    hashed, keep = _shingles(letters, starts, lengths[long])
+    begins = numpy.searchsorted(keep, starts)
+    for place, multiplier in enumerate(_MULTIPLIERS):
+        mixed = (hashed ^ numpy.uint32(multiplier)) * numpy.uint32(multiplier)
+        mixed ^= mixed >> numpy.uint32(15)
+        mixed *= numpy.uint32(0x2C1B3C6D)
+        made[place, long] = numpy.minimum.reduceat(mixed, begins)
+    return made
+
+
+def _shingles(letters: Any, starts: Any, lengths: Any) -> tuple[Any, Any]:
+    """The hash of every shingle that lies inside one text, and where it starts in the joined letters."""
+    size = len(letters) - _SHINGLE + 1
+    hashed = numpy.zeros(size, dtype=numpy.uint32)
+    for place in range(_SHINGLE):
+        hashed = hashed * numpy.uint32(0x01000193) + letters[place : place + size]
+    hashed ^= hashed >> numpy.uint32(16)
+    hashed *= numpy.uint32(0x7FEB352D)
+    inside = numpy.ones(size, dtype=bool)
+    for back in range(1, _SHINGLE):
+        over = (starts + lengths) - back
+        inside[over[over < size]] = False
+    keep = numpy.flatnonzero(inside)
+    return hashed[keep], keep

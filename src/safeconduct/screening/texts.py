@@ -1,0 +1,53 @@
+"""One text of an item with all that was ever read from it, and the way back to its original string."""
+
+from __future__ import annotations
+
+import re
+
+from safeconduct.model import Field
+from safeconduct.screening.html import Reading, reading
+from safeconduct.screening.spans import Span, Trace, cover, identity, through
+from safeconduct.screening.views import fold, fold_trace
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Text:
+    """A field with its readings.  ``plain`` is what a reader sees, ``folded`` the same for comparing."""
+
+    __slots__ = ("_trace", "field", "folded", "plain", "reading")
+
+    def __init__(self, field: Field) -> None:
+        self.field = field
+        self.reading: Reading | None = reading(field.text) if field.html else None
+        self.plain = field.text if self.reading is None else self.reading.text
+        self.folded = fold(self.plain)
+        self._trace: Trace | None = None
+
+    @property
+    def trace(self) -> Trace:
+        """For every character of ``folded`` the stretch of ``plain`` it stands for."""
+        if self._trace is None:
+            same = self.folded == self.plain.lower() and self.plain.isascii()
+            self._trace = identity(len(self.plain)) if same else fold_trace(self.plain, self.folded)
+        return self._trace
+
+    def unfolded(self, start: int, end: int) -> Span:
+        """A stretch of ``folded`` as a stretch of ``plain``."""
+        return cover(self.trace, start, end)
+
+    def original(self, start: int, end: int) -> Span:
+        """A stretch of ``plain`` as a stretch of the original string."""
+        return (start, end) if self.reading is None else cover(self.reading.trace, start, end)
+
+    def back(self, trace: Trace) -> Trace:
+        """A trace that leads to ``folded``, prolonged to ``plain``."""
+        return through(trace, self.trace)
+
+
+def utf8(text: str) -> bytes:
+    """UTF-8, with each lone surrogate (JSON can spell them) replaced, so that character offsets stay true."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", text).encode()
