@@ -28,6 +28,7 @@ DEPTH = 40  # deeper nesting is flattened to its words
 SPACE = re.compile(r"[ \t\r\n\f]+")
 WEB = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 NAME = re.compile(r"@[\w.-]+(?:@[\w.:-]+)?")
+LABEL = re.compile(r"@?[\w.-]+(?:@[\w.:-]+)?")
 SPECIAL = re.compile(r"[\\`*\[\]<>~#@]|(?<![^\W_])_|_(?![^\W_])")
 DOMAIN_MARKS = re.compile(r"(?<=\w)[.:](?=[\w/])")
 LINE_START = re.compile(r"^(?:(\d{1,9})([.)])(?=\s|$)|([-+=]))", re.MULTILINE)
@@ -179,7 +180,7 @@ class _Pen:
         for number, child in enumerate((c for c in node.iter() if (c.tag or "") not in HIDDEN), 1):
             mark = f"{number}. " if tag == "ol" else ("- " if self.markdown else "• ")
             text = "\n\n".join(self.blocks(child, depth + 1))
-            made.append(mark + text.replace("\n", "\n" + " " * len(mark)))
+            made.append(mark + re.sub(r"\n(?=[^\n])", "\n" + " " * len(mark), text))
         return made
 
     def listing(self, text: str) -> str:
@@ -280,7 +281,11 @@ class _Pen:
         return f"[{inner}]({_destination(href)})".replace("\n", " ")
 
     def is_mention(self, node: LexborNode, href: str, label: str) -> bool:
-        return href in self.rules.names or "mention" in _classes(node).split() or NAME.fullmatch(label) is not None
+        """A name that says whom it means.  Longer words with a link on them stay the person's own words."""
+        marked = href in self.rules.names or "mention" in _classes(node).split()
+        if marked:
+            return self.rules.no_mentions or LABEL.fullmatch(label) is not None
+        return NAME.fullmatch(label) is not None
 
     def person(self, href: str, label: str) -> str:
         if self.rules.no_mentions:
