@@ -188,7 +188,7 @@ class Author:
     ) -> str:
         random = self.random
         words = [mention(person) for person in people]
-        said = [escape(tongue.say(random)) for _ in range(1 + int(random.random() * 4))]
+        said = [escape(tongue.say(random)) for _ in range(1 + int(random.random() * 6))]
         words.append("</p><p>".join((" ".join(said[:2]), " ".join(said[2:]))) if said[2:] else " ".join(said))
         if random.random() < 0.04:
             words.append(":sprout:")

@@ -8,9 +8,10 @@ a byte order mark, blank lines.  Nothing is repaired silently: a record that can
 from __future__ import annotations
 
 import csv
+import io
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from msgspec import Struct
 
@@ -44,6 +45,14 @@ class Columns(Struct, frozen=True):
 
 def rows(stream: BinaryIO, columns: Columns) -> Iterator[Row]:
     """Every record but blank lines and the header, in order."""
+    buffered = io.BufferedReader(cast(io.RawIOBase, stream))  # a stream of an archive finds lines byte by byte
+    try:
+        yield from _rows(buffered, columns)
+    finally:
+        buffered.detach()
+
+
+def _rows(stream: BinaryIO, columns: Columns) -> Iterator[Row]:
     names: Sequence[str] | None = None
     delimiter = ","
     for line, raw in _records(stream):
