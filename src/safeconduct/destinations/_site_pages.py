@@ -33,7 +33,7 @@ UNDATED = "undated"
 PROFILE = "profile"
 POSTS_A_PAGE = 200
 NEWEST = 5
-SHOWN = 160
+SHOWN = 240
 ROBOTS = b"User-agent: *\nDisallow: /\n"
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -110,8 +110,9 @@ class Pages:
 
     def _start(self, pages: list[Page]) -> None:
         newest = self._work.execute(
-            "SELECT * FROM posts WHERE visibility = ? AND kind != ? AND at != '' ORDER BY at DESC, number DESC LIMIT ?",
-            (int(Visibility.PUBLIC), PROFILE, NEWEST),
+            "SELECT * FROM posts WHERE visibility = ? AND kind != ? AND at != '' AND at <= ? "
+            "ORDER BY at DESC, number DESC LIMIT ?",
+            (int(Visibility.PUBLIC), PROFILE, stamp(datetime.now(UTC)), NEWEST),
         ).fetchall()
         self._put(
             "index.html", "index.html", profile=self._profile, sentence=self._sentence(pages), years=_years(pages),
@@ -154,7 +155,8 @@ class Pages:
             "media": msgspec.json.decode(media),
             "above": self._above(parent),
             "below": self._below(key),
-            **{name: _linked(post.get(name, "")) for name in ("address", "answers", "quotes", "shared")},
+            "address": _linked(post.get("address", "")),
+            **{name: _linked(post.get(name, ""), "a post at") for name in ("answers", "quotes", "shared")},
         }
 
     def _above(self, parent: str) -> dict[str, str] | None:
@@ -190,8 +192,8 @@ class Pages:
         if not dated:
             return f"{counted(total, 'post')}."
         first, last = Page(dated[0].month, 0).title, Page(dated[-1].month, 0).title
-        span = f"from {first}" if first == last else f"from {first} to {last}"
-        return f"{counted(total, 'post')} {span}, as their author kept them."
+        span = f"say they are from {first}" if first == last else f"say they are from {first} to {last}"
+        return f"{counted(total, 'post')}, kept by their author. They {span}."
 
 
 def anchor(key: str) -> str:
@@ -234,10 +236,10 @@ def size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(1, round(count / 1e3))} kB"
 
 
-def _linked(address: str) -> Markup | str:
+def _linked(address: str, label: str = "") -> Markup | str:
     if not address:
         return ""
-    return Markup(text.link(address)) or address  # noqa: S704 - text.link escapes
+    return Markup(text.link(address, label)) or address  # noqa: S704 - text.link escapes
 
 
 def _place_of(row: tuple[str, str, str]) -> dict[str, str]:
@@ -270,7 +272,11 @@ def _entry(row: tuple[Json, ...]) -> index.Entry:
     poll = [name for name, _ in post["poll"]["options"]] if "poll" in post else []
     alts = [one["alt"] for one in msgspec.json.decode(media) if one["alt"]]
     warning = post.get("warning", "")
-    shown = f"Content warning: {warning}" if warning else said or " ".join(alts)
+    shown = (
+        f"Content warning: {warning}"
+        if warning
+        else " · ".join(part for part in (said, *poll) if part) or " ".join(alts)
+    )
     found = " ".join((warning, said, *poll, *alts))
     cut = shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
     return index.Entry(f"{page}.html", anchor(key), f"says {says(at)}" if at else "says no date", cut, found)

@@ -96,11 +96,12 @@ def lost(source: str) -> tuple[str, ...]:
     return tuple(sorted({tag.lower() for tag in _OPEN.findall(source)} - UNSAID))
 
 
-def link(address: str) -> str:
-    """A bare address as a link with its host, or "" if it is none that a browser should follow."""
-    return (
-        inert(_anchor(f'href="{html.escape(address)}"', html.escape(address), Rules())) if _WEB.match(address) else ""
-    )
+def link(address: str, label: str = "") -> str:
+    """A bare address as a link that shows it, or ``label`` and its host; "" if a browser should not follow it."""
+    if not _WEB.match(address):
+        return ""
+    shown = f"{html.escape(label)} <bdi>{html.escape(host(address))}</bdi>" if label else html.escape(address)
+    return inert(f'<a href="{html.escape(address)}">{shown}</a>')
 
 
 def _too_deep(source: str) -> bool:
