@@ -54,7 +54,7 @@ def _turned(type: str, picture: ImageFile.ImageFile, lossless: bool) -> bytes:
     profile = picture.info.get("icc_profile")
     out = io.BytesIO()
     turned = ImageOps.exif_transpose(picture)
-    turned.info.clear()
+    turned.info = {name: value for name, value in turned.info.items() if name == "transparency"}
     turned.save(out, FORMATS[type], icc_profile=profile, **options)
     return out.getvalue()
 
