@@ -27,6 +27,7 @@ DEPTH = 40  # deeper nesting is flattened to its words
 
 SPACE = re.compile(r"[ \t\r\n\f]+")
 WEB = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
+FREE = re.compile(r"(?<!\w)" + WEB.pattern, re.IGNORECASE)
 NAME = re.compile(r"@[\w.-]+(?:@[\w.:-]+)?")
 LABEL = re.compile(r"@?[\w.-]+(?:@[\w.:-]+)?")
 SPECIAL = re.compile(r"[\\`*\[\]<>~#@]|(?<![^\W_])_|_(?![^\W_])")
@@ -176,12 +177,17 @@ class _Pen:
         return inner
 
     def entries(self, node: LexborNode, tag: str, depth: int) -> list[str]:
-        made = []
-        for number, child in enumerate((c for c in node.iter() if (c.tag or "") not in HIDDEN), 1):
-            mark = f"{number}. " if tag == "ol" else ("- " if self.markdown else "• ")
-            text = "\n\n".join(self.blocks(child, depth + 1))
-            made.append(mark + re.sub(r"\n(?=[^\n])", "\n" + " " * len(mark), text))
+        made: list[str] = []
+        for child in node.iter(include_text=True):
+            # Words between the entries are not allowed there, and written all the same.
+            text = self.finish(self.inline(child, depth)) if child.tag == "-text" else self.entry(child, depth)
+            mark = f"{len(made) + 1}. " if tag == "ol" else ("- " if self.markdown else "• ")
+            if text:
+                made.append(mark + re.sub(r"\n(?=[^\n])", "\n" + " " * len(mark), text))
         return made
+
+    def entry(self, node: LexborNode, depth: int) -> str:
+        return "" if node.tag in HIDDEN else "\n\n".join(self.blocks(node, depth + 1))
 
     def listing(self, text: str) -> str:
         text = text.strip("\n")
@@ -244,7 +250,7 @@ class _Pen:
         if not self.markdown:
             return text
         made, at = [], 0
-        for match in WEB.finditer(text):
+        for match in FREE.finditer(text):
             url = match[0].rstrip(".,;:!?)'")
             made += [self.escape(text[at : match.start()]), self.address(url)]
             at = match.start() + len(url)
