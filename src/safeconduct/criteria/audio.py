@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from safeconduct.contracts import Batch
 from safeconduct.criteria._media import of_kind
-from safeconduct.model import Finding
+from safeconduct.model import Basis, Finding
 
 
 class Audio:
@@ -21,6 +21,7 @@ class Audio:
     """
 
     name: ClassVar[str] = "audio"
+    basis: ClassVar[Basis] = Basis.EXACT
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         return of_kind(self.name, "audio", "A sound recording", batch)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from safeconduct.contracts import Batch
 from safeconduct.criteria._media import of_kind
-from safeconduct.model import Finding
+from safeconduct.model import Basis, Finding
 
 
 class Image:
@@ -21,6 +21,7 @@ class Image:
     """
 
     name: ClassVar[str] = "image"
+    basis: ClassVar[Basis] = Basis.EXACT
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         return of_kind(self.name, "image", "A picture", batch)

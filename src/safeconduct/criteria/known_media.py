@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from safeconduct.contracts import Batch
 from safeconduct.criteria._media import HEX, about, digests, media
-from safeconduct.model import Confidence, Finding
+from safeconduct.model import Basis, Confidence, Finding
 
 
 class KnownMedia:
@@ -24,6 +24,7 @@ class KnownMedia:
     """
 
     name: ClassVar[str] = "known-media"
+    basis: ClassVar[Basis] = Basis.EXACT
 
     def __init__(self, hashes: Sequence[str] = ()) -> None:
         self._listed = frozenset(digests(self.name, hashes, "a SHA-256"))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from safeconduct.contracts import Batch
 from safeconduct.criteria._media import about, media
-from safeconduct.model import Confidence, Finding
+from safeconduct.model import Basis, Confidence, Finding
 
 
 class LargeMedia:
@@ -22,6 +22,7 @@ class LargeMedia:
     """
 
     name: ClassVar[str] = "large-media"
+    basis: ClassVar[Basis] = Basis.EXACT
 
     def __init__(self, megabytes: float = 40) -> None:
         if megabytes < 0:

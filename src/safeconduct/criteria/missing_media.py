@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from safeconduct.contracts import Batch
 from safeconduct.criteria._media import about, media
-from safeconduct.model import Confidence, Finding
+from safeconduct.model import Basis, Confidence, Finding
 
 
 class MissingMedia:
@@ -23,6 +23,7 @@ class MissingMedia:
     """
 
     name: ClassVar[str] = "missing-media"
+    basis: ClassVar[Basis] = Basis.EXACT
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         for item, medium, facts in media(batch):

@@ -8,7 +8,7 @@ from typing import ClassVar
 from safeconduct.archives.media import kind, plain, same
 from safeconduct.contracts import Batch
 from safeconduct.criteria._media import about, claimed, media
-from safeconduct.model import Confidence, Finding, MediaFacts, Medium
+from safeconduct.model import Basis, Confidence, Finding, MediaFacts, Medium
 
 SHOWN = ("image", "video", "audio")
 SVG = "image/svg+xml"
@@ -31,6 +31,7 @@ class OtherFile:
     """
 
     name: ClassVar[str] = "other-file"
+    basis: ClassVar[Basis] = Basis.EXACT
 
     def __init__(self, allow: Sequence[str] = ()) -> None:
         self._allowed = frozenset(plain(type) for type in allow)

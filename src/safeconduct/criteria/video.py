@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from safeconduct.contracts import Batch
 from safeconduct.criteria._media import of_kind
-from safeconduct.model import Finding
+from safeconduct.model import Basis, Finding
 
 
 class Video:
@@ -20,6 +20,7 @@ class Video:
     """
 
     name: ClassVar[str] = "video"
+    basis: ClassVar[Basis] = Basis.EXACT
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         return of_kind(self.name, "video", "A film", batch)
