@@ -258,8 +258,8 @@ class Reading:
     # --- files -----------------------------------------------------------------------------------------
 
     def _media(self) -> Found:
-        """Every member that was not read as records."""
-        for name, member in self._archive.members.items():
+        """Every member that was not read as records, by name: that order survives being packed anew."""
+        for name, member in sorted(self._archive.members.items()):
             if name in self._read or self._hidden(name):
                 continue
             kind = Kind.MEDIA if _is_media(name) else Kind.OTHER
