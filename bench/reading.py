@@ -22,7 +22,7 @@ from msgspec import Struct
 from safeconduct.archives import LIMITS, Collection, open_archive
 from safeconduct.archives.json_window import Seams, Window
 
-WORDS = [
+WORDS = (
     "harbour",
     "lantern",
     "quiet",
@@ -36,7 +36,7 @@ WORDS = [
     "winter",
     "signal",
     "copper",
-]
+)
 
 
 class Note(Struct):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from safeconduct.errors import ArchiveError
 
 HOSTILE = "No service writes archives like this: do not use it, and ask for a fresh export."
@@ -22,4 +20,4 @@ def shown(name: str) -> str:
     """A name safe to print: control, bidi and unassigned characters as escapes, cut in the middle when long."""
     if len(name) > 120:
         name = f"{name[:60]}…{name[-50:]}"
-    return "“" + "".join(c if unicodedata.category(c)[0] != "C" else ascii(c)[1:-1] for c in name) + "”"
+    return "“" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name) + "”"
