@@ -28,8 +28,10 @@ DEPTH = 40  # deeper nesting is flattened to its words
 SPACE = re.compile(r"[ \t\r\n\f]+")
 WEB = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 FREE = re.compile(r"(?<!\w)" + WEB.pattern, re.IGNORECASE)
+# What GoToSocial reads even in plain text: names, and (measured) backslashes and named character references.
+READ = re.compile(r"[@\\]|&\w+;")
 NAME = re.compile(r"@[\w.-]+(?:@[\w.:-]+)?")
-LABEL = re.compile(r"@?[\w.-]+(?:@[\w.:-]+)?")
+LABEL = re.compile(r"@?\w[\w.-]*(?:@[\w.:-]+)?")
 SPECIAL = re.compile(r"[\\`*\[\]<>~#@]|(?<![^\W_])_|_(?![^\W_])")
 DOMAIN_MARKS = re.compile(r"(?<=\w)[.:](?=[\w/])")
 LINE_START = re.compile(r"^(?:(\d{1,9})([.)])(?=\s|$)|([-+=]))", re.MULTILINE)
@@ -98,15 +100,15 @@ def body_of(thing: Object) -> tuple[str, str]:
 
 
 def _simple(body: LexborNode | None, lines: tuple[str, ...]) -> bool:
-    if body is None or any("@" in line for line in lines):
+    if body is None or any(READ.search(line) for line in lines):
         return False
     for node in body.traverse(include_text=True):
         tag = node.tag
         if tag == "body":
             continue
-        if tag not in SIMPLE or (tag == "-text" and "@" in (node.text_content or "")):
+        if tag not in SIMPLE or (tag == "-text" and READ.search(node.text_content or "")):
             return False
-        if tag == "a" and not (_is_hashtag(node) or (_bare(node) and "@" not in (_href(node)))):
+        if tag == "a" and not (_is_hashtag(node) or (_bare(node) and not READ.search(_href(node)))):
             return False
     return True
 
@@ -143,6 +145,7 @@ class _Pen:
     def __init__(self, rules: Rules, markdown: bool) -> None:
         self.rules, self.markdown = rules, markdown
         self.mentions = self.links = self.people = 0
+        self._label = False  # inside the words of a link there is no second link
 
     # -- blocks
 
@@ -167,13 +170,14 @@ class _Pen:
             return ["\\* \\* \\*" if self.markdown else "* * *"]
         if tag in ("ul", "ol"):
             return ["\n".join(self.entries(node, tag, depth))]
+        if tag in HEADS and self.markdown:
+            words = " ".join("".join(self.inline(child, depth) for child in node.iter(include_text=True)).split())
+            return ["#" * HEADS[tag] + " " + words] if words else []
         inner = self.blocks(node, depth + 1)
         if not inner or not self.markdown:
             return inner
         if tag == "blockquote":
             return ["\n".join(f"> {line}".rstrip() for line in "\n\n".join(inner).split("\n"))]
-        if tag in HEADS:
-            return ["#" * HEADS[tag] + " " + " ".join(" ".join(inner).split("\n"))]
         return inner
 
     def entries(self, node: LexborNode, tag: str, depth: int) -> list[str]:
@@ -247,8 +251,8 @@ class _Pen:
     def prose(self, text: str) -> str:
         """Words, with any address in them as an address."""
         text = SPACE.sub(" ", text)
-        if not self.markdown:
-            return text
+        if not self.markdown or self._label:
+            return self.escape(text) if self.markdown else text
         made, at = [], 0
         for match in FREE.finditer(text):
             url = match[0].rstrip(".,;:!?)'")
@@ -278,11 +282,11 @@ class _Pen:
             return self.person(href, label)
         if _bare(node):
             return self.address(href)
+        self._label = linked = WEB.fullmatch(href) is not None and self.markdown and not self.rules.no_links
         inner = "".join(self.inline(child, depth + 1) for child in node.iter(include_text=True)).strip()
-        if not WEB.fullmatch(href) or not inner or not self.markdown:
-            return inner
-        if self.rules.no_links:
-            self.links += 1
+        self._label = False
+        self.links += self.rules.no_links and WEB.fullmatch(href) is not None
+        if not linked or not inner:
             return inner
         return f"[{inner}]({_destination(href)})".replace("\n", " ")
 
