@@ -27,7 +27,7 @@ def render_inspection(report: Row) -> str:
     decisions = report.get("decisions") or {}
     bars = [(say.SHAPES[action], action, int(decisions.get(action, 0)), say.MEANS[action]) for action in say.ACTIONS]
     findings = sorted(report.get("findings") or (), key=lambda row: -int(row.get("count", 0)))
-    counted = report.get("kinds") or {}
+    counted, groups = report.get("kinds") or {}, report.get("groups") or ()
     kinds = say.rows_of(counted, sorted(counted, key=lambda name: (-counted[name], name)))
     audiences = say.rows_of(report.get("visibility") or {}, say.AUDIENCES)
     return _page(
@@ -35,7 +35,8 @@ def render_inspection(report: Row) -> str:
         report=report,
         source=report.get("source") or {},
         actions=bars,
-        groups=[_group(group) for group in report.get("groups") or ()],
+        waiting=[_group(group) for group in groups if say.strictest(group) == "quarantine"],
+        settled=[_group(group) for group in groups if say.strictest(group) != "quarantine"],
         findings=[{**row, "mind": say.mind(str(row.get("criterion", "")))} for row in findings],
         kinds=[(say.KINDS.get(kind, (kind, kind))[1], count) for kind, count in kinds],
         audiences=[(say.AUDIENCES.get(name, name), count) for name, count in audiences],
@@ -58,8 +59,7 @@ def render_plan(report: Row) -> str:
 
 
 def _group(group: Row) -> dict[str, Json]:
-    actions = group.get("actions") or {}
-    action = next((action for action in reversed(say.ACTIONS) if actions.get(action)), "quarantine")
+    action = say.strictest(group)
     representative = group.get("representative")
     return {
         **group,

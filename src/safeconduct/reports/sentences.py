@@ -175,6 +175,12 @@ def mind(criterion: str) -> str:
     return " ".join(found[1].replace("``", "").replace("*", "").split()) if found else ""
 
 
+def strictest(group: Row) -> str:
+    """What the policy says to most of a group at its strictest."""
+    actions = group.get("actions") or {}
+    return next((action for action in reversed(ACTIONS) if actions.get(action)), "quarantine")
+
+
 # --- a plan ----------------------------------------------------------------------------------------------
 
 

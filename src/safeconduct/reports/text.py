@@ -47,17 +47,21 @@ def _inspection(report: Row) -> Iterator[str]:
 
 
 def _questions(report: Row) -> Iterator[str]:
-    groups = [group for group in report.get("groups") or () if (group.get("actions") or {}).get("accept") is None]
+    groups = list(report.get("groups") or ())
     asked = [f"  ◌ {question}" for question in report.get("questions") or ()]
+    waiting = [group for group in groups if say.strictest(group) == "quarantine"]
+    yield from _section("For a person, largest first; one decision settles a group", [*asked, *_groups(waiting)])
+    settled = [group for group in groups if say.strictest(group) != "quarantine"]
+    yield from _section("Settled by the policy", list(_groups(settled)))
+
+
+def _groups(groups: Sequence[Row]) -> Iterator[str]:
     for group in groups[:MOST]:
-        action = _strictest(group.get("actions") or {})
-        asked.append(
-            f"  {say.SHAPES[action]} {say.many(int(group.get('count', 0)), 'item')}: {group.get('because', '')} "
-            f"({group.get('finding', '')}{_value(group)})"
-        )
+        items = say.many(int(group.get("count", 0)), "item")
+        why = f"{group.get('because', '')} ({group.get('finding', '')}{_value(group)})"
+        yield f"  {say.SHAPES[say.strictest(group)]} {items}: {why}"
     if len(groups) > MOST:
-        asked.append(f"    … and {len(groups) - MOST} more groups (see --json)")
-    yield from _section("Groups, largest first; one decision settles each", asked)
+        yield f"    … and {len(groups) - MOST} more groups (see --json)"
 
 
 def _findings(report: Row) -> Iterator[str]:
@@ -123,10 +127,6 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
         yield ""
         yield from [title] if title else []
         yield from lines
-
-
-def _strictest(actions: Mapping[str, int]) -> str:
-    return next((action for action in reversed(say.ACTIONS) if actions.get(action)), "quarantine")
 
 
 def _value(group: Row) -> str:
