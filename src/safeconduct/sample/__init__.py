@@ -72,7 +72,7 @@ def _activities(author: Author, darkroom: Darkroom, posts: int) -> Iterator[dict
             at += 4
             yield due.popleft()(at)
             continue
-        at = _waking(FIRST + (LAST - FIRST) * number / posts)
+        at = _waking(FIRST + (LAST - FIRST) * (number + author.random.random()) / posts)
         if number < begins or not groups:
             yield author.ordinary(at, darkroom.roll)
             continue

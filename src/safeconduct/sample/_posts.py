@@ -142,7 +142,8 @@ class Author:
             "closed": ends,
             "votersCount": 11,
         }
-        return self.post(at, "<p>A question for the train ride: what do you prefer?</p>", more=more)
+        tongue = self._tongue()
+        return self.post(at, self._paragraph(tongue), language=tongue.code, more=more)
 
     def _plain(self, at: float, attachments: Sequence[Json]) -> dict[str, Json]:
         random = self.random
@@ -188,7 +189,7 @@ class Author:
     ) -> str:
         random = self.random
         words = [mention(person) for person in people]
-        said = [escape(tongue.say(random)) for _ in range(1 + int(random.random() * 6))]
+        said = [escape(sentence) for sentence in tongue.say(random, 2 + int(random.random() * 4))]
         words.append("</p><p>".join((" ".join(said[:2]), " ".join(said[2:]))) if said[2:] else " ".join(said))
         if random.random() < 0.04:
             words.append(":sprout:")

@@ -17,11 +17,13 @@ class Tongue(Struct, frozen=True):
     tags: tuple[str, ...]
     slots: dict[str, tuple[str, ...]]
 
-    def say(self, random: Random) -> str:
-        """One sentence, its slots filled."""
+    def say(self, random: Random, count: int) -> list[str]:
+        """So many different sentences, as far as there are, their slots filled."""
         slots = {name: words[int(random.random() * len(words))] for name, words in self.slots.items()}
-        sentence = self.sentences[int(random.random() * len(self.sentences))]
-        return sentence.format(n=2 + int(random.random() * 38), **slots)
+        length = len(self.sentences)
+        at, step = int(random.random() * length), 1 + int(random.random() * (length - 1))
+        chosen = dict.fromkeys((at + step * turn) % length for turn in range(count))
+        return [self.sentences[place].format(n=2 + int(random.random() * 38), **slots) for place in chosen]
 
 
 def tongues() -> tuple[Tongue, ...]:
