@@ -26,6 +26,7 @@ MOST = 20  # hits of one pattern in one field; more say nothing new
 _TAIL = 256  # characters of a warning, and of a body, in which a phrase split over both is looked for
 _SHORT = 6  # a look-alike match without a single Latin letter must be at least so long, or it is an ordinary word
 _DISGUISES = frozenset(gate.view for gate in GATES)
+_WORD = numpy.array([(chr(byte).isalnum() and byte < 128) or byte == 95 for byte in range(256)])
 _WARNING = (0, 0)  # the trace of what is in the warning, seen from the body
 _HEADS = ("/name", "/summary")
 
@@ -37,6 +38,42 @@ class _Form:
     number: int
     kind: str
     text: str
+
+
+class _LookUp:
+    """Many literals, each with the patterns it stands for."""
+
+    def __init__(
+        self, engine: engines.Literals, literals: Sequence[bytes], forms: Sequence[list[_Form]], whole: Sequence[bool]
+    ) -> None:
+        self._engine = engine
+        self._forms = forms
+        self._lengths = numpy.array([len(literal) for literal in literals], dtype=numpy.int64)
+        # Where a literal begins or ends with a plain letter, a plain letter beside it rules a whole word out.
+        self._starts = numpy.array([_WORD[one[0]] for one in literals]) & numpy.array(whole)
+        self._ends = numpy.array([_WORD[one[-1]] for one in literals]) & numpy.array(whole)
+
+    def find(self, texts: Sequence[str], loose: Sequence[bool] = ()) -> Iterator[tuple[int, list[_Form]]]:
+        """Which literals are somewhere in which text; each pair once, in order.
+
+        Whole words are sifted here only as far as ASCII tells; in ``loose`` texts not at all.
+        """
+        buffer = utf8("\n".join(texts))
+        places = self._engine.find(buffer) if texts else []
+        if not places:
+            return
+        pairs = numpy.array(places, dtype=numpy.int64)
+        numbers, after = pairs[:, 0], pairs[:, 1]
+        around = numpy.frombuffer(b"\n" + buffer + b"\n", dtype=numpy.uint8)
+        # No folded text holds a newline, and no literal does: each one in the buffer ends a text.
+        lines = numpy.searchsorted(numpy.flatnonzero(around[1:-1] == 10), after, side="left")
+        inside = _WORD[around[after - self._lengths[numbers]]] & self._starts[numbers]
+        inside |= _WORD[around[after + 1]] & self._ends[numbers]
+        if loose:
+            inside &= ~numpy.array(loose)[lines]
+        kept = ~inside
+        for place, number in sorted(set(zip(lines[kept].tolist(), numbers[kept].tolist(), strict=True))):
+            yield place, self._forms[number]
 
 
 @dataclass
@@ -67,8 +104,8 @@ class Automaton:
                 raise PolicyError(f"The pattern {pattern.text[:80]!r} cannot be used. {reason}")
         self.patterns = tuple(patterns)
         self.engine = engine or ("hyperscan" if engines.available() else "portable")
-        self._literals, self._forms = self._folded_literals()
-        self._disguised, self._disguised_forms = self._disguised_literals()
+        self._literals = self._folded_literals()
+        self._disguised = self._disguised_literals()
         self._gates = [gate.view for gate in GATES] if self._disguised else []
         self._numbers = [number for number, pattern in enumerate(patterns) if not pattern.literal]
         self._expressions = self._all_expressions()
@@ -84,7 +121,7 @@ class Automaton:
 
     # --- compiling -----------------------------------------------------------------------------------
 
-    def _folded_literals(self) -> tuple[engines.Literals | None, list[list[_Form]]]:
+    def _folded_literals(self) -> _LookUp | None:
         forms = [
             _Form(number, "plain", fold(pattern.text))
             for number, pattern in enumerate(self.patterns)
@@ -92,7 +129,7 @@ class Automaton:
         ]
         return self._looked_up(forms)
 
-    def _disguised_literals(self) -> tuple[engines.Literals | None, list[list[_Form]]]:
+    def _disguised_literals(self) -> _LookUp | None:
         forms: list[_Form] = []
         for number, pattern in enumerate(self.patterns):
             if pattern.literal and (_DISGUISES | {"across"}) & set(pattern.views):
@@ -102,14 +139,15 @@ class Automaton:
                 forms += [_Form(number, kind, spelling) for kind, spelling in spellings.items() if spelling]
         return self._looked_up(forms)
 
-    def _looked_up(self, forms: Iterable[_Form]) -> tuple[engines.Literals | None, list[list[_Form]]]:
+    def _looked_up(self, forms: Iterable[_Form]) -> _LookUp | None:
         by_bytes: dict[bytes, list[_Form]] = {}
         for form in forms:
             by_bytes.setdefault(utf8(form.text), []).append(form)
         if not by_bytes:
-            return None, []
+            return None
         make = engines.HyperscanLiterals if self.engine == "hyperscan" else engines.PortableLiterals
-        return make(list(by_bytes)), list(by_bytes.values())
+        whole = [all(self.patterns[form.number].whole for form in spelled) for spelled in by_bytes.values()]
+        return _LookUp(make(list(by_bytes)), list(by_bytes), list(by_bytes.values()), whole)
 
     def _all_expressions(self) -> engines.Expressions | None:
         gates = [gate.expression for gate in GATES] if self._disguised else []
@@ -125,7 +163,7 @@ class Automaton:
         if self._literals is None:
             return
         flat = [(item, text) for item, texts in enumerate(items) for text in texts]
-        for place, forms in _looked(self._literals, self._forms, [text.folded for _, text in flat]):
+        for place, forms in self._literals.find([text.folded for _, text in flat]):
             item, text = flat[place]
             for form in forms:
                 pattern = self.patterns[form.number]
@@ -182,7 +220,8 @@ class Automaton:
         flat = [(item, text, variant) for item, views in opened for text, variant in _disguises(items[item], views)]
         if self._across:
             flat += [(item, *pair) for item, texts in enumerate(items) if len(texts) > 1 for pair in _pairs(texts)]
-        for place, forms in _looked(self._disguised, self._disguised_forms, [variant.text for _, _, variant in flat]):
+        loose = [_is_joined(variant) for _, _, variant in flat]
+        for place, forms in self._disguised.find([variant.text for _, _, variant in flat], loose):
             item, text, variant = flat[place]
             for form in forms:
                 if variant.view in self.patterns[form.number].views:
@@ -213,20 +252,8 @@ class Automaton:
                 yield start, end, trace
 
 
-def _looked(
-    literals: engines.Literals, forms: Sequence[list[_Form]], texts: Sequence[str]
-) -> Iterator[tuple[int, list[_Form]]]:
-    """Which literals are somewhere in which text; each pair once, in order."""
-    buffer = utf8("\n".join(texts))
-    places = literals.find(buffer) if texts else []
-    if not places:
-        return
-    # No view but ``plain`` has newlines, and no literal: each one in the buffer ends a text.
-    ends = numpy.flatnonzero(numpy.frombuffer(buffer, dtype=numpy.uint8) == 10)
-    numbers, offsets = zip(*places, strict=True)
-    lines = numpy.searchsorted(ends, numpy.asarray(offsets), side="left")
-    for place, number in sorted(set(zip(lines.tolist(), numbers, strict=True))):
-        yield place, forms[number]
+def _is_joined(variant: Variant) -> bool:
+    return "joined" in (variant.view, variant.drawn.view if variant.drawn is not None else "")
 
 
 def _occurrences(text: str, literal: str, whole: bool) -> Iterator[Span]:

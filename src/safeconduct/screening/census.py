@@ -70,7 +70,7 @@ def digest(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") or 1
 
 
-class DiskCensus:
+class Census:
     """The ``contracts.Census``: columns are read from disk each time they are asked for."""
 
     def __init__(self, folder: Path, count: int, totals: Sequence[Total], owner: str, as_of: datetime) -> None:
@@ -120,11 +120,11 @@ class CensusWriter:
             column[rows] = values
             self._files[name].write(column.tobytes())
 
-    def close(self, totals: Sequence[Total], owner: str, as_of: datetime) -> DiskCensus:
+    def close(self, totals: Sequence[Total], owner: str, as_of: datetime) -> Census:
         """Finish the files; the census can then be read."""
         for file in self._files.values():
             file.close()
-        return DiskCensus(self._folder, self._next, totals, owner, as_of)
+        return Census(self._folder, self._next, totals, owner, as_of)
 
 
 def _columns(batch: Batch) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def sketches(texts: Sequence[str]) -> numpy.ndarray[tuple[int, int], numpy.dtype
     long = numpy.flatnonzero(lengths >= _SHINGLE)
     if not len(long):
         return made
-    joined = "".join(texts[place] for place in long)
+    joined = "".join(texts[place] for place in long.tolist())
     letters = numpy.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     starts = numpy.concatenate(([0], numpy.cumsum(lengths[long])[:-1]))
     hashed, keep = _shingles(letters, starts, lengths[long])
