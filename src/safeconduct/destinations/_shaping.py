@@ -245,7 +245,8 @@ class _Pen:
 
     def code(self, text: str) -> str:
         if not text.strip() or "@" in text or "`" in text or "\n" in text:
-            return f"<code>{self.escape(SPACE.sub(' ', text))}</code>"
+            unlinked = self.escape(SPACE.sub(" ", text)).replace("://", "\\://")
+            return f"<code>{unlinked}</code>"
         return f"`{text}`"
 
     def prose(self, text: str) -> str:
