@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from safeconduct.model import WHOLE, Action, Basis, Confidence, Decision, Filter, Finding, Item, Kind, Visibility
 from safeconduct.policy import Policy, presets, read_policy, strictest
-from safeconduct.policy.decide import BROKEN
-from safeconduct.policy.rules import NOT_ASSESSED, Breaker, Rule, State, Unknown, Where
+from safeconduct.policy.rules import BROKEN, NOT_ASSESSED, Breaker, Rule, State, Unknown, Where
 from tests.policy.small import NOW, Counted, item
 
 LAW = settings(deadline=None, max_examples=80)
@@ -138,7 +137,9 @@ def test_only_exact_findings_reject(policy: Policy, thing: Item, found: list[Fin
 @LAW
 @given(POLICIES, ITEMS, FINDINGS, CENSUSES)
 def test_a_fault_holds(policy: Policy, thing: Item, found: list[Finding], census: Counted) -> None:
-    broken = Finding(7, BROKEN, Confidence.HIGH, Basis.EXACT, "ran out of memory", value="says")
+    broken = Finding(7, BROKEN, Confidence.HIGH, Basis.EXACT, "ran out of memory", value="says", question="says")
+    alone = policy.decide(thing, [broken], census)
+    assert (alone.action, alone.pending, alone.author) == (Action.QUARANTINE, True, "fault")
     decision = policy.decide(thing, [*found, broken], census)
     assert decision.action >= Action.QUARANTINE
     assert decision.action is Action.REJECT or decision.pending

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from safeconduct.model import WHOLE, Action, Basis, Confidence, Filter, Finding, Kind, Reason, Visibility
 from safeconduct.policy import Policy
-from safeconduct.policy.decide import BROKEN
-from safeconduct.policy.rules import NOT_ASSESSED, Breaker, Rule, Unknown, Where
+from safeconduct.policy.rules import BROKEN, NOT_ASSESSED, Breaker, Rule, Unknown, Where
 from tests.policy.small import NOW, Counted, finding, item
 
 

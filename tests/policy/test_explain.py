@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from safeconduct.model import WHOLE, Basis, Confidence, Finding
 from safeconduct.policy import Policy, parse_policy
-from safeconduct.policy.decide import BROKEN
 from safeconduct.policy.prose import diff, explain, why
+from safeconduct.policy.rules import BROKEN
 from tests.policy.small import SMALL, Counted, finding, item
 from tests.policy.test_read import GOOD
 

@@ -8,10 +8,7 @@ from functools import cached_property
 
 from safeconduct.contracts import Census, Criterion
 from safeconduct.model import WHOLE, Action, Basis, Decision, Finding, Item, Reason
-from safeconduct.policy.rules import NOT_ASSESSED, Rule, State, Unknown
-
-BROKEN = "broken-criterion"
-"""``Finding.criterion`` of the finding that says a criterion broke (``value`` names it)."""
+from safeconduct.policy.rules import BROKEN, NOT_ASSESSED, Rule, State, Unknown
 
 
 class Policy:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from safeconduct.model import WHOLE, Action, Confidence, Decision, Evidence, Finding, Item, Json
-from safeconduct.policy.decide import BROKEN, Policy
-from safeconduct.policy.rules import NOT_ASSESSED, Breaker, Rule, State, Unknown
+from safeconduct.policy.decide import Policy
+from safeconduct.policy.rules import BROKEN, NOT_ASSESSED, Breaker, Rule, State, Unknown
 
 _DOES = {
     Action.ACCEPT: "that is noted, and it arrives as it is",

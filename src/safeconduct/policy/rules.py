@@ -17,6 +17,10 @@ NOT_ASSESSED = "not assessed"
 """``Finding.value`` of a finding that says: I could not tell."""
 
 
+BROKEN = "broken-criterion"
+"""``Finding.criterion`` where a criterion broke: no rule speaks to it, it holds by itself (law 8)."""
+
+
 class State(StrEnum):
     """A shadow rule is counted and reported, and never changes a decision."""
 
@@ -105,7 +109,7 @@ class Rule(Struct, frozen=True):
         return finding.item == WHOLE and self.where.whole and self.hears(finding)
 
     def hears(self, finding: Finding) -> bool:
-        if finding.question != self.question:
+        if finding.question != self.question or finding.criterion == BROKEN:
             return False
         if finding.value == NOT_ASSESSED:
             return self.unknown is not Unknown.PASS
