@@ -54,33 +54,41 @@ class Produced(io.BufferedIOBase):
     def __init__(self, name: str, pieces: Iterator[bytes]) -> None:
         self.name = name
         self._pieces = pieces
-        self._rest = b""
+        self._rest, self._at = b"", 0
 
     def readable(self) -> bool:
         return True
 
+    def peek(self, size: int = 0, /) -> bytes:
+        """What is at hand, without passing it; ``readline`` needs it to be quick."""
+        if self._at == len(self._rest):
+            self._rest, self._at = self._next(), 0
+        return self._rest[self._at :]
+
     def read(self, size: int | None = -1, /) -> bytes:
         wanted = -1 if size is None else size
-        got, have = [self._rest], len(self._rest)
-        while wanted < 0 or have < wanted:
-            piece = next(self._pieces, b"")
-            if not piece:
-                break
-            got.append(piece)
-            have += len(piece)
-        data = b"".join(got)
-        if wanted < 0 or have <= wanted:
-            self._rest = b""
-            return data
-        self._rest = data[wanted:]
-        return data[:wanted]
+        got = [self._rest[self._at :] if wanted < 0 else self._rest[self._at : self._at + wanted]]
+        have = len(got[0])
+        self._at += have
+        while have != wanted and (piece := self._next()):
+            part = piece if wanted < 0 else piece[: wanted - have]
+            self._rest, self._at = piece, len(part)
+            got.append(part)
+            have += len(part)
+        return got[0] if len(got) == 1 else b"".join(got)
 
     def read1(self, size: int = -1, /) -> bytes:
-        return self.read(PIECE if size < 0 else min(size, PIECE))
+        at_hand = self.peek()
+        return self.read(len(at_hand) if size < 0 else min(size, len(at_hand)))
 
     def close(self) -> None:
         stop = getattr(self._pieces, "close", None)
         if stop is not None:
             stop()
-        self._rest = b""
+        self._rest, self._at = b"", 0
         super().close()
+
+    def _next(self) -> bytes:
+        if self.closed:
+            raise ValueError("this file has been closed")
+        return next((piece for piece in self._pieces if piece), b"")

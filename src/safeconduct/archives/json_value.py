@@ -161,13 +161,11 @@ def exactly(raw: bytes, limits: Limits = LIMITS) -> Read:
     refused = _refused(raw, limits)
     if refused:
         return Read(None, refused)
-    try:
-        text = raw.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as fault:
-        return Read(None, f"this has bytes that are not UTF-8 text (at byte {fault.start})")
     odd = _Odd()
     try:
-        value = odd.read(text)
+        value = odd.read(raw)
+    except UnicodeDecodeError as fault:
+        return Read(None, f"this has bytes that are not UTF-8 text (at byte {fault.start})")
     except json.JSONDecodeError as fault:
         return Read(None, f"this is not valid JSON ({fault.msg} at character {fault.pos})")
     except (ValueError, RecursionError) as fault:
@@ -198,9 +196,10 @@ class _Odd:
         self._twice: dict[str, None] = {}
         self._lone = self._beyond = False
 
-    def read(self, text: str) -> Any:
+    def read(self, raw: bytes) -> Any:
+        # The text is let go before strings are mended: in memory each of them may be four times its bytes.
         value = json.loads(
-            text,
+            raw.decode("utf-8", "surrogatepass"),
             object_pairs_hook=self._pairs,
             parse_int=self._integer,
             parse_float=_float,
