@@ -351,6 +351,38 @@ def test_a_long_film_streams_by() -> None:
     assert (facts.location, facts.seconds, facts.problem) == (("MP4/MOV",), 2.5, "")
 
 
+def test_a_film_of_countless_empty_parts() -> None:
+    shelf = Shelf()
+    with shelf.measurer:
+        facts = shelf.measure(film() + box(b"abcd") * 210_000)
+        assert "so many parts" in facts.problem
+        assert shelf.measure(film()).problem == ""
+
+
+BOMBS = {
+    "packed text": with_chunk(
+        saved("PNG"), *[chunk(b"zTXt", b"x\0\0" + zlib.compress(bytes(20 << 20), 9)) for _ in range(60)]
+    ),
+    "a packed profile": with_chunk(saved("PNG"), chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(100 << 20), 9))),
+    "unclosed XMP": saved() + b"<rdf:RDF " * 100_000,
+    "directories without end": saved() + (b"II*\0\x08\0\0\0\xff\xff" + b"\x25\x88\x04\0\1\0\0\0\x08\0\0\0" * 99) * 500,
+    "nested manifests": saved("PNG") + b"\x7f\xff\xff\xffjumb\0\0\0\0jumdc2pa" * 50_000,
+    "almost a label": saved() + b"<x:xmpmeta>" + b"DigitalSourceType" * 50_000,
+    "empty records": saved() + b"8BIM\x04\x04\0\0\0\0\0\0" + b"\x1c\x02\0\0\0" * 200_000,
+    "frames": saved("GIF")[:-1] + (b"\x2c" + bytes(4) + b"\1\0\1\0\0\2\2D\1\0") * 50_000 + b";",
+    "points": b"GIF89a\xff\xff\xff\xff\0\0\0" + saved("GIF")[13:],
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs(shelf: Shelf, name: str) -> None:
+    """They end in facts or a problem within the child's limits, and the next picture is measured as ever."""
+    facts = shelf.measure(BOMBS[name])
+    assert facts.sha256 == hashlib.sha256(BOMBS[name]).hexdigest()
+    assert facts.pdq or facts.problem
+    assert shelf.measure(saved()).problem == ""
+
+
 def test_hardly_any_memory() -> None:
     shelf = Shelf(MediaLimits(memory=400 << 20))
     picture = saved("PNG", Image.new("RGBA", (7900, 8000)), compress_level=1)

@@ -27,6 +27,8 @@ FORMATS = {
     "image/avif": "AVIF",
 }
 FILMS = frozenset({"video/mp4", "video/quicktime", "audio/mp4", "video/3gpp"})
+HUNGRY = "the file needs more memory than is safely given to one file"
+ENDLESS = "the film is put together of so many parts that it was not looked through"
 SIDE = 512  # PDQ needs 64 rows; beyond 512 it only costs time
 
 
@@ -45,20 +47,21 @@ def keeper(type: str, limits: MediaLimits) -> Boxes | Ends:
 
 def look(type: str, kept: Boxes | Ends, limits: MediaLimits) -> Seen:
     """Everything there is to say about it; what could not be seen is the ``problem``."""
-    data = bytes(kept.kept)
-    found = _media_parts.parts(type, data)
-    marks = _media_marks.marks(type, data, found, _media_parts.end(type, found))
-    seen = Seen(type=type, location=marks.location, ai=marks.ai, odd=marks.odd)
-    if not type.startswith("image/"):
-        return _changed(seen, **_film(type, data))
+    seen = Seen(type=type)
     try:
-        if isinstance(kept, Ends) and kept.cut:
+        data = bytes(kept.kept)
+        found = _media_parts.parts(type, data)
+        marks = _media_marks.marks(type, data, found, _media_parts.end(type, found))
+        seen = Seen(type=type, location=marks.location, ai=marks.ai, odd=marks.odd)
+        if not type.startswith("image/"):
+            return _changed(seen, **_film(type, data), problem=ENDLESS if type in FILMS and kept.cut else "")
+        if kept.cut:
             raise Unsafe(f"the picture is larger than {limits.image_bytes >> 20} MB and was not looked into")
         return _changed(seen, **_picture(type, data, limits, found))
     except Unsafe as error:
         return _changed(seen, problem=str(error))
     except MemoryError:
-        return _changed(seen, problem="the picture needs more memory than is safely given to one picture")
+        return _changed(seen, problem=HUNGRY)
     except Exception as error:  # whatever a decoder says of hostile bytes is data (law 8: it holds the item)
         return _changed(seen, problem=_why(error))
 
@@ -74,7 +77,7 @@ def _why(error: Exception) -> str:
     if "truncated" in text or "broken" in text:
         return "the picture is damaged: it ends too early or a part of it is broken"
     if "emory" in text:
-        return "the picture needs more memory than is safely given to one picture"
+        return HUNGRY
     return "the picture is damaged or not what it says it is, and cannot be opened"
 
 

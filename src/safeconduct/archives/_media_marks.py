@@ -16,8 +16,9 @@ from safeconduct.archives._media_parts import Part
 from safeconduct.archives._media_types import sniff
 
 Order = Literal["little", "big"]
-MOST_TEXT = 4 << 20
-MOST_MARKS = 64
+MOST_TEXT = 1 << 20
+MOST_MARKS = 16
+MOST_PNG_TEXT = 8 << 20  # of all text chunks together, unpacked
 
 
 class Marks(NamedTuple):
@@ -113,8 +114,9 @@ def _jumbf(data: bytes) -> Iterator[bytes]:
 
 
 def _png_texts(data: bytes, found: list[Part]) -> Iterator[tuple[bytes, bytes]]:
+    room = MOST_PNG_TEXT
     for part in found:
-        if part.name not in (b"tEXt", b"zTXt", b"iTXt"):
+        if part.name not in (b"tEXt", b"zTXt", b"iTXt") or room <= 0:
             continue
         keyword, _, value = data[part.body : part.end - 4].partition(b"\0")
         if part.name == b"zTXt":
@@ -122,6 +124,7 @@ def _png_texts(data: bytes, found: list[Part]) -> Iterator[tuple[bytes, bytes]]:
         elif part.name == b"iTXt":
             packed, value = value[:1] == b"\1", value[2:].partition(b"\0")[2].partition(b"\0")[2]
             value = _inflated(value) if packed else value
+        room -= len(value)
         yield keyword, _unhexed(value) if keyword.startswith(b"Raw profile") else value
 
 

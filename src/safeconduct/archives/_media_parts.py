@@ -155,7 +155,9 @@ class Boxes:
 
     def __init__(self, most: int) -> None:
         self.kept = bytearray()
+        self.cut = False
         self._most = most
+        self._count = 0
         self._head = bytearray()
         self._left = 0
         self._keep = False
@@ -183,6 +185,10 @@ class Boxes:
         size = int.from_bytes(head[:4], "big")
         size = int.from_bytes(head[8:16], "big") if size == 1 else size
         name = head[4:8]
+        self._count += 1
+        if self._count > MOST:  # gigabytes of empty boxes would cost hours
+            self.cut, self._keep, self._left = True, False, 1 << 62
+            return
         self._keep = name not in DROPPED
         # A size below the header's is nonsense: the rest is kept as it comes, so that nothing hides behind it.
         self._left = size - len(head) if size > len(head) else (0 if size == len(head) else 1 << 62)

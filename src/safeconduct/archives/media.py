@@ -17,7 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import IO, BinaryIO, Self
 
 import msgspec
 
@@ -30,6 +30,7 @@ from safeconduct.model import MediaFacts, Medium
 __all__ = ["MADE", "Measurer", "MediaLimits", "cleaned", "kind", "named", "plain", "same", "sniff"]
 
 CHUNK = 1 << 18
+SLOWEST = 20 << 20  # bytes a second that a child must at least take in
 LIMITS = MediaLimits()
 LOOKED_INTO = ("image", "video", "audio")
 CRASHED = "the picture could not be read safely"
@@ -174,6 +175,7 @@ class _Child:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
         self._served = 0
+        self._patience = 0.0
 
     @property
     def used(self) -> bool:
@@ -184,6 +186,7 @@ class _Child:
         """The answer to one task.  Raises ``_Gone`` with the sentence for the person if there is none."""
         process = self._ready()
         self._served += 1
+        self._patience = self._limits.seconds
         try:
             self._tell(process, frame(msgspec.json.encode(task)))
             for piece in pieces:
@@ -236,7 +239,8 @@ class _Child:
     def _greet(self, process: subprocess.Popen[bytes]) -> None:
         """Starting may be slow on a busy machine, and is not the fault of the first picture."""
         try:
-            self._hear(process, 16, 60.0)
+            self._patience = 60.0
+            self._hear(process, 16)
         except _Gone as error:
             self.stop()
             raise _Gone(NO_CHILD) from error
@@ -244,9 +248,9 @@ class _Child:
     def _tell(self, process: subprocess.Popen[bytes], data: bytes) -> None:
         assert process.stdin is not None
         left = memoryview(data)
-        deadline = time.monotonic() + self._limits.seconds
+        self._patience += len(data) / SLOWEST
         while left:
-            _wait(process.stdin, selectors.EVENT_WRITE, deadline)
+            self._wait(process.stdin, selectors.EVENT_WRITE)
             try:
                 left = left[os.write(process.stdin.fileno(), left) :]
             except BlockingIOError:
@@ -254,13 +258,12 @@ class _Child:
             except OSError as error:
                 raise _Gone(CRASHED) from error
 
-    def _hear(self, process: subprocess.Popen[bytes], most: int, seconds: float = 0.0) -> bytes:
+    def _hear(self, process: subprocess.Popen[bytes], most: int) -> bytes:
         assert process.stdout is not None
-        deadline = time.monotonic() + (seconds or self._limits.seconds)
         answer = bytearray()
         wanted = 4
         while len(answer) < wanted:
-            _wait(process.stdout, selectors.EVENT_READ, deadline)
+            self._wait(process.stdout, selectors.EVENT_READ)
             piece = os.read(process.stdout.fileno(), min(CHUNK, wanted - len(answer)))
             if not piece:
                 raise _Gone(CRASHED)
@@ -271,9 +274,12 @@ class _Child:
                     raise _Gone(GARBLED)
         return bytes(answer[4:])
 
-
-def _wait(pipe: object, event: int, deadline: float) -> None:
-    with selectors.DefaultSelector() as selector:
-        selector.register(pipe.fileno(), event)  # type: ignore[attr-defined]
-        if not selector.select(max(0.0, deadline - time.monotonic())):
+    def _wait(self, pipe: IO[bytes], event: int) -> None:
+        """Only the time spent waiting for the child counts, not the source's; all of one task's together."""
+        since = time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, event)
+            ready = selector.select(max(0.0, self._patience))
+        self._patience -= time.monotonic() - since
+        if not ready:
             raise _Gone(SLOW)
