@@ -20,8 +20,8 @@ from safeconduct.contracts import Criterion, Source
 from safeconduct.discover import plugins
 from safeconduct.model import WHOLE, About, Decision, Finding, Item, Kind, Visibility
 from safeconduct.policy import Policy, strictest
-from safeconduct.screening.batch import Screen
-from safeconduct.screening.census import Census, CensusWriter
+from safeconduct.screening.batch import BROKEN, Screen
+from safeconduct.screening.census import CensusWriter, Census
 from safeconduct.steps.spool import Spool
 from safeconduct.steps.tally import Tally
 
@@ -102,7 +102,7 @@ def inspect(
         for batch in screen.batches(tally.watch(source.read())):
             findings = screen.findings(batch)
             tally.saw(batch, findings)
-            spool.add(finding for finding in findings if finding.question)
+            spool.add(finding for finding in findings if finding.question or finding.criterion == BROKEN)
             writer.add(batch)
             tick(len(batch.items))
         about = source.about()
