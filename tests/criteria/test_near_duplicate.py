@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
@@ -21,12 +21,12 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
 class Columns:
     """A census whose columns are given."""
 
-    def __init__(self, **columns: Sequence[Any]) -> None:
+    def __init__(self, **columns: Any) -> None:
         self._columns = {name: numpy.asarray(values) for name, values in columns.items()}
         self.count = len(next(iter(columns.values())))
         self.owner, self.as_of = "", NOW
         self.totals: Sequence[Total] = ()
-        self.touched: dict[str, int] = {}
+        self.touched: Mapping[str, int] = {}
 
     def column(self, name: str) -> Any:
         return self._columns[name]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy
 
 from safeconduct.contracts import Census
 from safeconduct.criteria._posts import rows, whole
-from safeconduct.model import Basis, Confidence, Finding, Kind
+from safeconduct.model import Basis, Confidence, Finding
+
+_Array = numpy.ndarray[tuple[int], numpy.dtype[Any]]
 
 
 class Burst:
@@ -32,28 +34,32 @@ class Burst:
         self._seconds = minutes * 60.0
 
     def conclude(self, census: Census) -> Iterable[Finding]:
-        numbers = rows(census, Kind.POST, Kind.POLL)
-        times = census.column("published")[numbers].astype(numpy.float64)
-        numbers, times = numbers[~numpy.isnan(times)], times[~numpy.isnan(times)]
-        order = numpy.argsort(times, kind="stable")
-        numbers, times = numbers[order], times[order]
-        first = numpy.searchsorted(times, times - self._seconds, side="left")
-        size = numpy.arange(len(times)) - first + 1
-        full = numpy.flatnonzero(size > self._posts)  # the windows that end here are too full
-        change = numpy.zeros(len(times) + 1, dtype=numpy.int32)
-        numpy.add.at(change, first[full], 1)
-        numpy.add.at(change, full + 1, -1)
-        inside = numpy.concatenate(([0], (numpy.cumsum(change)[:-1] > 0).astype(numpy.int8), [0]))
-        for start, end in zip(
-            numpy.flatnonzero(numpy.diff(inside) > 0).tolist(),
-            numpy.flatnonzero(numpy.diff(inside) < 0).tolist(),
-            strict=True,
-        ):
+        numbers = rows(census)
+        times = census.column("published")[numbers]
+        numbers = numbers[numpy.argsort(times, kind="stable")]  # those without a date (NaN) go to the end
+        times = numpy.sort(times)
+        times = times[: len(times) - numpy.count_nonzero(numpy.isnan(times))]
+        for start, end in self._runs(times):
             minutes = max(1, round((float(times[end - 1]) - float(times[start])) / 60))
             when = _date(float(times[start]))
             reason = f"One of {end - start} posts within {minutes} min on {when}"
-            for number in numpy.sort(numbers[start:end]).tolist():
-                yield Finding(number, self.name, Confidence.MEDIUM, Basis.EXACT, reason, whole(), when)
+            for number in numpy.sort(numbers[start:end]):
+                yield Finding(int(number), self.name, Confidence.MEDIUM, Basis.EXACT, reason, whole(), when)
+
+    def _runs(self, times: _Array) -> Iterator[tuple[int, int]]:
+        """Stretches of the sorted times that are covered by windows with too many posts."""
+        first = numpy.searchsorted(times, times - self._seconds, side="left").astype(numpy.int32)
+        places = numpy.arange(len(times), dtype=numpy.int32)
+        full = numpy.flatnonzero(places - first + 1 > self._posts)  # the windows that end here are too full
+        start = end = -1
+        for place, begin in zip(full, first[full], strict=True):
+            if begin >= end:
+                if end > 0:
+                    yield start, end
+                start = int(begin)
+            end = int(place) + 1
+        if end > 0:
+            yield start, end
 
 
 def _date(seconds: float) -> str:

@@ -32,21 +32,23 @@ class Duplicate:
 
     def conclude(self, census: Census) -> Iterable[Finding]:
         posts = rows(census)
-        texts = census.column("text")[posts]
-        yield from self._same(posts, texts, "text")
+        spoken = census.column("text")[posts] != 0
+        yield from self._same(posts[spoken], census.column("text"), "text")
         # files alone are compared only where there is no text: a caption makes a new post of an old picture
-        bare = posts[texts == 0]
-        yield from self._same(bare, census.column("media")[bare], "files")
+        bare = posts[~spoken]
+        yield from self._same(bare[census.column("media")[bare] != 0], census.column("media"), "files")
 
-    def _same(self, posts: _Rows, marks: _Rows, what: str) -> Iterator[Finding]:
-        posts, marks = posts[marks != 0], marks[marks != 0]
-        order = numpy.argsort(marks, kind="stable")
-        posts, marks = posts[order], marks[order]
-        starts = numpy.flatnonzero(numpy.concatenate(([True], marks[1:] != marks[:-1]))) if len(marks) else marks
-        ends = numpy.append(starts[1:], len(marks)).astype(numpy.intp)
-        many = numpy.flatnonzero(ends - starts >= self._copies)
-        for place in many.tolist():
-            alike = posts[int(starts[place]) : int(ends[place])]
+    def _same(self, posts: _Rows, column: _Rows, what: str) -> Iterator[Finding]:
+        if not len(posts):
+            return
+        posts = posts[numpy.argsort(column[posts], kind="stable")]
+        marks = column[posts]
+        starts = numpy.flatnonzero(numpy.concatenate(([True], marks[1:] != marks[:-1]))).astype(numpy.int32)
+        del marks
+        sizes = numpy.diff(starts, append=numpy.int32(len(posts)))
+        for place in numpy.flatnonzero(sizes >= self._copies).tolist():
+            alike = posts[starts[place] : starts[place] + sizes[place]]
             first, reason = int(alike[0]), f"The same {what} as item {alike[0]}; {len(alike)} items are alike"
-            for number in alike[1:].tolist():
-                yield Finding(number, self.name, Confidence.HIGH, Basis.EXACT, reason, whole(), f"{what}:{first}")
+            for number in alike[1:]:
+                where, value = whole(), f"{what}:{first}"
+                yield Finding(int(number), self.name, Confidence.HIGH, Basis.EXACT, reason, where, value)

@@ -47,8 +47,8 @@ class OrphanReply:
     def conclude(self, census: Census) -> Iterable[Finding]:
         posts = rows(census)
         parents = census.column("parent")[posts]
-        answers = (parents != 0) & (census.column("own")[posts] != 0)
-        missing = posts[answers][~numpy.isin(parents[answers], census.column("ident"))]
+        posts, parents = posts[parents != 0], parents[parents != 0]  # of answers to others the census keeps no parent
+        missing = posts[~numpy.isin(parents, census.column("ident"))]
         for number in missing.tolist():
             reason = "Continues a post of one's own that is not in the archive"
             yield Finding(number, self.name, Confidence.HIGH, Basis.EXACT, reason, whole(), "own")

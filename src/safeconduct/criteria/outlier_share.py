@@ -16,7 +16,7 @@ class OutlierShare:
     """An import in which one kind of thing has a share far from the usual.
 
     ``items``: fewer posts are not judged.  The other settings are the largest usual shares, from 0 to 1: ``boosts``
-    among posts and boosts; ``replies`` (answers to others), ``media``, ``wordless`` (fewer than three letters),
+    among posts and boosts; ``media``, ``wordless`` (fewer than three letters),
     ``private`` (to named people) and ``polls`` among posts.
 
     **Why** An archive of nothing but boosts, or half of private messages, is worth a look before it is read one by
@@ -33,7 +33,6 @@ class OutlierShare:
         self,
         items: int = 50,
         boosts: float = 0.95,
-        replies: float = 0.95,
         media: float = 0.95,
         wordless: float = 0.6,
         private: float = 0.3,
@@ -42,7 +41,6 @@ class OutlierShare:
         self._least = max(1, items)
         self._boosts = boosts
         self._lines = {
-            "answers": replies,
             "posts with pictures or other files": media,
             "almost without words": wordless,
             "private messages": private,
@@ -58,7 +56,6 @@ class OutlierShare:
         if len(posts) < self._least:
             return
         counts = {
-            "answers": (census.column("parent")[posts] != 0) & (census.column("own")[posts] == 0),
             "posts with pictures or other files": census.column("media")[posts] != 0,
             "almost without words": census.column("letters")[posts].astype(numpy.int64) < 3,
             "private messages": census.column("visibility")[posts] == int(Visibility.NAMED),
