@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safeconduct.screening.batch import Screen
-from safeconduct.screening.census import CensusWriter
 
 from safeconduct.discover import plugins
-from safeconduct.model import Action, Basis, Decision, Item, MediaFacts, Medium
+from safeconduct.model import Action, Decision, Item, MediaFacts, Medium
 from safeconduct.policy import Policy, parse_policy, presets, read_policy
 from safeconduct.policy.prose import explain, why
 from safeconduct.policy.questions import bases
+from safeconduct.screening.batch import Screen
+from safeconduct.screening.census import CensusWriter
 from tests.criteria.examples import examples
 from tests.fixtures.items import ACCT, ALICE, NOW, item
 
@@ -36,12 +36,12 @@ POSTS: Mapping[str, dict[str, Any]] = {
     "marker phrase": post("<p>B U Y  m00nr0cks  n o w</p>"),
     "marker host": post('<p><a href="https://x.bad.example/">look</a></p>'),
     "direct": post("<p>BUY MOONROCKS NOW</p>", to=["https://other.example/users/bob"]),
-    "followers": post(to=[f"{ALICE}/followers"]),
-    "forged": post(attributedTo="https://other.example/users/bob"),
-    "tomorrow": post(published="2025-01-01T00:00:00Z"),
-    "picture": post(attachment=[PICTURE]),
-    "film": post(attachment=[FILM]),
-    "ten years old": post(published="2014-05-01T10:00:00Z"),
+    "followers": post("<p>We meet at the lake on Sunday, as ever</p>", to=[f"{ALICE}/followers"]),
+    "forged": post("<p>I never said anything of the kind</p>", attributedTo="https://other.example/users/bob"),
+    "tomorrow": post("<p>Greetings from the year to come</p>", published="2025-01-01T00:00:00Z"),
+    "picture": post("<p>The cat has found the warm place</p>", attachment=[PICTURE]),
+    "film": post("<p>Here it chases its own shadow about</p>", attachment=[FILM]),
+    "ten years old": post("<p>My very first words on this network</p>", published="2014-05-01T10:00:00Z"),
     "short link": post('<p><a href="https://bit.ly/abc">look</a></p>'),
     "bank account": post("<p>pay to DE89 3704 0044 0532 0130 00</p>"),
 }
@@ -72,14 +72,14 @@ def decided(
     def measure(medium: Medium) -> MediaFacts | None:
         return (facts or {}).get(medium.member or "")
 
-    screen = Screen(policy.questions, as_of=NOW, owner=ALICE, acct=ACCT, measure=measure)
+    screen = Screen(policy.questions, as_of=NOW, owner=ALICE, acct=ACCT, measure=measure, engine="portable")
     with tempfile.TemporaryDirectory() as folder:
         writer = CensusWriter(Path(folder))
         found = []
         for batch in screen.batches(items):
             found += screen.findings(batch)
             writer.add(batch)
-        census = writer.close((), ALICE, NOW)
+        census: Any = writer.close((), ALICE, NOW)
         found += screen.conclude(census)
         of = {one.number: [finding for finding in found if finding.item == one.number] for one in items}
         census.touched = Counter(name for one in items for name in policy.touched(one, of[one.number], NOW))
@@ -132,5 +132,5 @@ def test_a_preset_explains_each_of_its_rules(name: str) -> None:
 def test_what_a_criterion_is_known_to_rest_on_is_what_it_rests_on(name: str) -> None:
     found = {finding.basis for example in examples(name) if example.finds for finding in example.findings()}
     known = bases(plugins("criteria")[name])
-    assert not known or found <= known
-    assert Basis.EXACT in found or Basis.EXACT not in known
+    assert known
+    assert found <= known

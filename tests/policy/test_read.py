@@ -217,6 +217,17 @@ def test_a_missing_file_and_a_misspelt_preset() -> None:
         read_policy("carefull")
 
 
+def test_a_criterion_that_does_not_say_what_it_rests_on_may_not_reject() -> None:
+    def conclude(self: object, census: object) -> tuple[()]:
+        return ()
+
+    vague = type("Vague", (), {"name": "vague", "conclude": conclude, "__module__": "nowhere"})
+    text = rule(when='"vague"', then='"reject"')
+    with pytest.raises(PolicyError, match="not known to be exact"):
+        parse_policy(text, criteria={"vague": vague})
+    assert parse_policy(text.replace("reject", "quarantine"), criteria={"vague": vague}).rules
+
+
 @settings(deadline=None, max_examples=100)
 @given(st.integers(0, len(GOOD)), st.integers(0, 30), st.text(max_size=10))
 def test_a_damaged_policy_is_read_or_refused(start: int, length: int, instead: str) -> None:

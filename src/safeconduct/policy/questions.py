@@ -102,7 +102,7 @@ class Questions:
 def bases(kind: type) -> frozenset[Basis]:
     """On what this criterion's findings can rest: as it declares in ``basis`` or ``bases``, or else as its file says.
 
-    Empty if neither says anything: then each finding is judged by its own basis, when it is decided upon.
+    Empty if neither says anything; such a criterion may not reject.
     """
     declared = getattr(kind, "bases", None) or getattr(kind, "basis", None)
     if declared:

@@ -281,8 +281,8 @@ def _sound(table: Table, rule: Rule, bases: frozenset[Basis]) -> None:
 
 
 def _rejects(table: Table, rule: Rule, bases: frozenset[Basis]) -> None:
-    if bases and Basis.EXACT not in bases:
-        found = ", ".join(sorted(bases))
+    if Basis.EXACT not in bases:
+        found = ", ".join(sorted(bases)) or "not known to be exact"
         table.wrong(f"Only exact findings may reject, and {rule.when} is {found}.", "then", 'then = "quarantine"')
     if rule.where.whole:
         table.wrong("Only a person refuses a whole import.", "then", 'then = "quarantine"')
