@@ -186,6 +186,21 @@ def test_a_file_that_is_too_large_or_missing_stops_its_post_only_stand_in(place:
     assert place.posts() == []
 
 
+def test_a_file_the_server_cannot_read_is_named_stand_in(place: StandIn) -> None:
+    destination = at(place)
+    shaped = shape(destination, post(1, "x", media=(PICTURE,)))
+    place.faults.append(Fault(422, path="/api/v2/media"))
+    with pytest.raises(DeliveryError, match=r"file 1 \(1\.png\) was not taken"):
+        destination.deliver(shaped, Drawer(), None)
+    with pytest.raises(DeliveryError, match="is empty"):
+        destination.deliver(shaped, _Empty(), None)
+    assert place.posts() == []
+
+
+class _Empty(Drawer):
+    members = {"media/1.png": b""}  # noqa: RUF012
+
+
 class _Heavy(Drawer):
     members = {"media/1.png": b"x" * ((1 << 20) + 1)}  # noqa: RUF012
 

@@ -17,6 +17,7 @@ from typing import ClassVar
 from msgspec import json
 
 from safeconduct.contracts import Source, Terms
+from safeconduct.destinations._acts import Relations
 from safeconduct.destinations._mastodon_api import Api, Software
 from safeconduct.destinations._post import held, shape_post
 from safeconduct.destinations._relations import shape_relation
@@ -41,7 +42,7 @@ class GoToSocial:
 
     def __init__(self, place: str, terms: Terms) -> None:
         self.place, self.terms = place, terms
-        self._opened: Api | None = None
+        self._opened: tuple[Api, Relations] | None = None
         self._abilities: Abilities | None = None
         self._uploaded: dict[tuple[int, str], str] = {}
         self._done: dict[int, Receipt] = {}  # the latest deliveries of this process: deliver twice = deliver once
@@ -50,11 +51,19 @@ class GoToSocial:
     def __repr__(self) -> str:
         return f"GoToSocial({self.place})"
 
+    def _open(self) -> tuple[Api, Relations]:
+        if self._opened is None:
+            api = Api(self.place, self.terms)
+            self._opened = api, Relations(api, self.name)
+        return self._opened
+
     @property
     def _api(self) -> Api:
-        if self._opened is None:
-            self._opened = Api(self.place, self.terms)
-        return self._opened
+        return self._open()[0]
+
+    @property
+    def _relations(self) -> Relations:
+        return self._open()[1]
 
     # -- what it is
 
@@ -140,7 +149,7 @@ class GoToSocial:
         """
         abilities = self._checked()
         if shaped.kind not in POSTS:
-            return self._api.deliver(shaped, source, self.name)
+            return self._relations.deliver(shaped, source)
         if shaped.number in self._done:
             return self._done[shaped.number]
         if shaped.parent and parent is None:
@@ -178,6 +187,10 @@ class GoToSocial:
             files = {"file": self._api.upload(medium, source, most)}
             try:
                 made = self._api.client.call("POST", "/api/v2/media", form=form, files=files).json()
+            except Refused as no:
+                raise DeliveryError(
+                    f"Its file {place + 1} ({medium.name or medium.member}) was not taken: {no}"
+                ) from no
             except Uncertain as lost:  # a file that belongs to no post is nobody's trouble: it may be sent again
                 raise TryAgain(str(lost), after=10) from lost
             self._uploaded[number, medium.pointer] = str(made["id"])
@@ -213,7 +226,7 @@ class GoToSocial:
     def find(self, shaped: Shaped) -> Receipt | None:
         """Look among my own posts of that very second for the same words and audience.  Never writes."""
         if shaped.kind not in POSTS:
-            return self._api.find(shaped, self.name)
+            return self._relations.find(shaped)
         if shaped.published is None:
             return None
         path = f"/api/v1/accounts/{self._api.me()['id']}/statuses"
@@ -246,7 +259,7 @@ class GoToSocial:
     def undo(self, receipt: Receipt) -> Undone:
         """Delete the post, or put the relation back.  Already gone is success."""
         if receipt.kind not in POSTS:
-            return self._api.undo(receipt)
+            return self._relations.undo(receipt)
         self._api.delete(f"/api/v1/statuses/{receipt.new_id}")
         self._done.pop(self._mine.pop(receipt.new_id, -1), None)
         return Undone(receipt.number, COPIES if receipt.before.get("visibility") != "private" else "")
@@ -254,7 +267,7 @@ class GoToSocial:
     def finish(self) -> None:
         """Close the connection; it opens again if something else is asked."""
         if self._opened is not None:
-            self._opened.client.close()
+            self._api.client.close()
             self._opened = None
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from safeconduct.contracts import Source, Terms
+from safeconduct.destinations._acts import Relations
 from safeconduct.destinations._mastodon_api import Api
 from safeconduct.destinations._post import held
 from safeconduct.destinations._relations import shape_relation
@@ -34,16 +35,24 @@ class Mastodon:
 
     def __init__(self, place: str, terms: Terms) -> None:
         self.place, self.terms = place, terms
-        self._opened: Api | None = None
+        self._opened: tuple[Api, Relations] | None = None
 
     def __repr__(self) -> str:
         return f"Mastodon({self.place})"
 
+    def _open(self) -> tuple[Api, Relations]:
+        if self._opened is None:
+            api = Api(self.place, self.terms)
+            self._opened = api, Relations(api, self.name)
+        return self._opened
+
     @property
     def _api(self) -> Api:
-        if self._opened is None:
-            self._opened = Api(self.place, self.terms)
-        return self._opened
+        return self._open()[0]
+
+    @property
+    def _relations(self) -> Relations:
+        return self._open()[1]
 
     def probe(self) -> Abilities:
         """Software from NodeInfo, whose token it is, and how many requests a window has."""
@@ -82,18 +91,18 @@ class Mastodon:
         del parent
         if shaped.kind in POSTS:
             raise DeliveryError(REASON)
-        return self._api.deliver(shaped, source, self.name)
+        return self._relations.deliver(shaped, source)
 
     def find(self, shaped: Shaped) -> Receipt | None:
         """Is this relation there already?"""
-        return None if shaped.kind in POSTS else self._api.find(shaped, self.name)
+        return None if shaped.kind in POSTS else self._relations.find(shaped)
 
     def undo(self, receipt: Receipt) -> Undone:
         """Put the relation back as it was before."""
-        return self._api.undo(receipt)
+        return self._relations.undo(receipt)
 
     def finish(self) -> None:
         """Close the connection; it opens again if something else is asked."""
         if self._opened is not None:
-            self._opened.client.close()
+            self._api.client.close()
             self._opened = None
