@@ -8,6 +8,7 @@ import hashlib
 import io
 import lzma
 import os
+import struct
 import tarfile
 import unicodedata
 import zipfile
@@ -288,3 +289,39 @@ def test_members_can_be_read_at_the_same_time(tmp_path: Path) -> None:
             for name, stream in streams.items():
                 got[name] += stream.read(30_000)
     assert got == files
+
+
+def sparse_zip(path: Path, hole: int) -> None:
+    """A stored member of ``hole`` zeros that take no room on the disk, and an ordinary one behind it."""
+    small = b'{"id":"alice"}'
+    second = hostile.Entry(b"actor.json", small, hostile.STORED)
+    told = struct.pack("<HHQQ", 1, 16, hole, hole)
+    first = hostile.Entry(b"media/film.mp4", b"", hostile.STORED, size=0xFFFFFFFF, told_packed=0xFFFFFFFF, extra=told)
+    at = len(hostile.local(first)) + hole
+    second.offset, second.extra = 0xFFFFFFFF, struct.pack("<HHQ", 1, 8, at)
+    directory = hostile.central(first, 0) + hostile.central(second, 0)
+    start = at + len(hostile.local(second)) + len(small)
+    wide = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 2, 2, len(directory), start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, start + len(directory), 1)
+    with path.open("wb") as file:
+        file.write(hostile.local(first))
+        file.seek(at)
+        file.write(hostile.local(second) + small + directory)
+        file.write(wide + locator + hostile.end(0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF))
+
+
+def test_zip64_with_a_member_beyond_4_gib(tmp_path: Path) -> None:
+    path, hole = tmp_path / "large.zip", (5 << 30) + 7
+    sparse_zip(path, hole)
+    with open_archive(path) as archive:
+        assert archive.members["media/film.mp4"].size == hole
+        assert archive.open("actor.json").read() == b'{"id":"alice"}'
+        assert archive.open("media/film.mp4").read(100_000) == bytes(100_000)
+
+
+def test_a_zip_too_large_for_its_format_says_what_to_do(tmp_path: Path) -> None:
+    """As servers wrote them before they knew zip64."""
+    path = tmp_path / "large.zip"
+    path.write_bytes(hostile.local(hostile.Entry(b"outbox.json")) + hostile.end(9, 0xFFFFFFFF, 0xFFFFFFFF))
+    with pytest.raises(ArchiveError, match=r"over 4 GiB without zip64.*give the folder instead"):
+        open_archive(path)
