@@ -100,8 +100,14 @@ class Census(Protocol):
     count: int
     owner: str
     as_of: datetime
-    totals: Sequence[Total]
-    touched: Mapping[str, int]  # rule id -> how many items it touches; filled before anything is decided
+
+    @property
+    def totals(self) -> Sequence[Total]:
+        """What the files of the source say of themselves."""
+
+    @property
+    def touched(self) -> Mapping[str, int]:
+        """Rule id -> how many items it touches; filled before anything is decided."""
 
     def column(self, name: str) -> numpy.ndarray[tuple[int], numpy.dtype[numpy.generic]]:
         """One column, read from disk (see ``screening/census.py`` for names and types)."""

@@ -48,6 +48,7 @@ from safeconduct.steps.transfer import Transfer, find, unfinished
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     source: str | None,
     destination: str | None,
     plan_path: Path | None,

@@ -26,6 +26,7 @@ from safeconduct.steps.report import inspection_report
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     source: str,
     policies: tuple[str, ...],
     output: Path | None,

@@ -38,7 +38,7 @@ from safeconduct.steps.probe import policies_for, probed
 @loopback_option
 @common
 @click.pass_context
-def command(context: click.Context, source: str, spec: str, output: Path, page: Path | None, **given: Any) -> None:
+def command(context: click.Context, /, source: str, spec: str, output: Path, page: Path | None, **given: Any) -> None:
     """Every item's fate and reason before anything leaves; this *is* the dry run.  Works offline after `probe`."""
     archive = open_source(source)
     about = archive.about()

@@ -18,7 +18,7 @@ from safeconduct.steps.transfer import find
 @click.option("--show", "number", type=int, help="With --transfer: the text of this held item.")
 @common
 @click.pass_context
-def command(context: click.Context, transfer: str, number: int | None, home: Path, as_json: bool) -> None:
+def command(context: click.Context, /, transfer: str, number: int | None, home: Path, as_json: bool) -> None:
     """What waits for a person, one row for each group that a single decision would settle."""
     with Home(home) as place:
         chosen = find(place, transfer) if transfer else None

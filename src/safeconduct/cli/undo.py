@@ -23,7 +23,9 @@ from safeconduct.steps.transfer import find
 @loopback_option
 @common
 @click.pass_context
-def command(context: click.Context, transfer_id: str, loopback: bool, home: Path, as_json: bool, **given: Any) -> None:
+def command(
+    context: click.Context, /, transfer_id: str, loopback: bool, home: Path, as_json: bool, **given: Any
+) -> None:
     """Take back what TRANSFER delivered, newest first: all of it, or the items that the options describe."""
     with Home(home) as place:
         transfer = find(place, transfer_id)

@@ -16,7 +16,7 @@ from safeconduct.steps.verify import verify
 @click.option("--transfer", default="", help="Check the journal of this transfer only.")
 @common
 @click.pass_context
-def command(context: click.Context, path: Path | None, transfer: str, home: Path, as_json: bool) -> None:
+def command(context: click.Context, /, path: Path | None, transfer: str, home: Path, as_json: bool) -> None:
     """Check a container or a plan (PATH), or this home's journals: digests, counts, signature, chain."""
     with Home(home) as place:
         report = verify(place, path, transfer)

@@ -169,7 +169,7 @@ class _Run:
         try:
             receipt = self._attempt(shaped, parent)
         except DeliveryError as error:
-            self._refused(line.n, error)
+            self._refused(line, error)
             return True
         self._custody.delivered(line.n, receipt)
         self._states[line.n] = DELIVERED
@@ -188,11 +188,11 @@ class _Run:
                     return found
         raise DeliveryError("The destination's answer was lost again and again. Try later; nothing is delivered twice.")
 
-    def _refused(self, number: int, error: DeliveryError) -> None:
-        self._custody.failed(number, str(error))
-        self._states[number] = FAILED
-        self._reasons[number] = str(error)
-        self._in_a_row += 1
+    def _refused(self, line: Line, error: DeliveryError) -> None:
+        self._custody.failed(line.n, str(error))
+        self._states[line.n] = FAILED
+        self._reasons[line.n] = str(error)
+        self._in_a_row += line.kind in (Kind.POST, Kind.POLL)  # a list of dead accounts is no sign of a dead server
         if self._in_a_row >= FAILURES_IN_A_ROW:
             raise DeliveryError(f"{FAILURES_IN_A_ROW} items in a row were refused; stopped. The last answer: {error}")
 

@@ -21,7 +21,7 @@ from safeconduct.discover import plugins
 from safeconduct.model import WHOLE, About, Decision, Finding, Item, Kind, Visibility
 from safeconduct.policy import Policy, strictest
 from safeconduct.screening.batch import BROKEN, Screen
-from safeconduct.screening.census import CensusWriter, Census
+from safeconduct.screening.census import Census, CensusWriter
 from safeconduct.steps.spool import Spool
 from safeconduct.steps.tally import Tally
 
@@ -117,7 +117,11 @@ def inspect(
 
 
 def _asked(policies: Sequence[Policy]) -> list[Criterion]:
-    asked = {criterion.question: criterion for policy in policies for criterion in policy.questions}
+    asked = {
+        getattr(criterion, "question", criterion.name): criterion
+        for policy in policies
+        for criterion in policy.questions
+    }
     return list(asked.values())
 
 

@@ -60,7 +60,8 @@ def trace(home: Home, query: Query) -> Iterator[Traced]:
         values,
     )
     for row in rows:
-        yield Traced(*row[:6], tuple(row[6].split()), *row[7:])
+        transfer, number, kind, origin, fate, action, criteria, reason, state = row
+        yield Traced(transfer, number, kind, origin, fate, action, tuple(criteria.split()), reason, state)
 
 
 def journey(home: Home, transfer: str) -> list[dict[str, Json]]:

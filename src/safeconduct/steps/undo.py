@@ -43,7 +43,7 @@ def undo(
     lease = Lease(home.connection, home.mark(account_name(plan)))
     try:
         custody = Custody(home, transfer.id, account_name(plan), lease)
-        _find_lost(plan, destination, custody)
+        _find_lost(plan, destination, custody, sleep)
         leftovers: list[tuple[int, str]] = []
         undone = failed = 0
         for delivery, receipt in custody.receipts(numbers, why="undo"):
@@ -67,12 +67,12 @@ def undo(
         lease.release()
 
 
-def _find_lost(plan: Plan, destination: Destination, custody: Custody) -> None:
+def _find_lost(plan: Plan, destination: Destination, custody: Custody, sleep: Sleep) -> None:
     """An intent without an outcome may have arrived: look, so that it is taken back too."""
     lost = {number for number, state in custody.states().items() if state == INTENDED}
     for line in plan.lines() if lost else ():
         if line.n in lost and line.shape is not None:
-            receipt = destination.find(line.shape)
+            receipt = patiently(partial(destination.find, line.shape), sleep)
             if receipt is None:
                 custody.failed(line.n, "never arrived")
             else:

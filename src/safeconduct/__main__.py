@@ -1,0 +1,5 @@
+"""``python -m safeconduct`` is the ``safeconduct`` program."""
+
+from safeconduct.cli import main
+
+main()
