@@ -16,15 +16,15 @@ class OutlierShare:
     """An import in which one kind of thing has a share far from the usual.
 
     ``items``: fewer posts are not judged.  The other settings are the largest usual shares, from 0 to 1: ``boosts``
-    among posts and boosts; ``media``, ``wordless`` (fewer than three letters),
-    ``private`` (to named people) and ``polls`` among posts.
+    among posts and boosts; ``media``, ``wordless`` (fewer than three letters), ``private`` (to named people) and
+    ``polls`` among posts.
 
     **Why** An archive of nothing but boosts, or half of private messages, is worth a look before it is read one by
     one.
 
-    **Mind** The lines are a judgement, set well outside what real archives show: in five of them 3 to 37 % were
-    boosts and at most 3 % of the posts were private.  Photographers post pictures, and shy people only answer.
-    Nothing is wrong with being unusual: set the lines for your own community.
+    **Mind** The lines are a judgement, set well outside what two large real archives show: 3 and 20 % were boosts
+    there, and at most 3 % of the posts were private.  Photographers post pictures, and bots only words.  Nothing is
+    wrong with being unusual: set the lines for your own community.
     """
 
     name: ClassVar[str] = "outlier-share"

@@ -109,8 +109,9 @@ class PersonalData:
         if hit.field.html:
             value = html.unescape(_TAG.sub("", value))
         if hit.pattern.label == "e-mail":
-            before = text[max(0, hit.start - 1) : hit.start]
-            return before not in ("@", "/", ":") and value.lower() != acct
+            # a handle begins with "@", which Mastodon's markup sets apart from the name by a tag
+            address = value[:1] != "@" and text[max(0, hit.start - 1) : hit.start] not in ("@", "/", ":")
+            return address and value.lower() != acct
         return self._checks[hit.pattern.label](value)
 
     def _phone(self, text: str) -> bool:

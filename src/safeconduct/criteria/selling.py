@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from safeconduct.contracts import Batch
-from safeconduct.criteria._posts import POSTS, matched, places, seen
+from safeconduct.criteria._posts import POSTS, counted, matched, places, seen
 from safeconduct.model import Basis, Confidence, Finding, Hit, Item, Kind, Link, Pattern
 from safeconduct.screening.domains import DomainSet
 
@@ -78,6 +78,6 @@ class Selling:
 
     def _said(self, item: Item, hits: list[Hit]) -> Finding:
         words = sorted({hit.pattern.text for hit in hits})
-        reason = f"Says “{words[0]}”" + (f" and {len(words) - 1} more phrases of sale" if len(words) > 1 else "")
+        reason = f"Says “{words[0]}”" + (f" and {counted(len(words) - 1, 'more phrase')} of sale" if words[1:] else "")
         confidence = Confidence.LOW if len(words) == 1 else Confidence.MEDIUM
         return Finding(item.number, self.name, confidence, Basis.STATISTICAL, reason, seen(hits), "words")

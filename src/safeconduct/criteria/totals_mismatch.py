@@ -43,5 +43,5 @@ class TotalsMismatch:
 
 def _sentence(total: Total) -> str:
     gap = total.found - total.declared if total.declared is not None else 0
-    more = f"{gap} more than it says" if gap > 0 else f"{-gap} are missing"
+    more = f"{gap} more than it says" if gap > 0 else f"{-gap} {'is' if gap == -1 else 'are'} missing"
     return f"{total.file} says it has {total.declared} records and holds {total.found}: {more}"
