@@ -18,7 +18,7 @@ from safeconduct.errors import PolicyError
 from safeconduct.model import Hit, Pattern
 from safeconduct.screening import engines
 from safeconduct.screening.expressions import check, compiled, compiled_whole
-from safeconduct.screening.spans import Span, Trace, cover
+from safeconduct.screening.spans import Span, Stretches, Trace
 from safeconduct.screening.texts import Text, utf8
 from safeconduct.screening.views import GATES, Variant, bounded, compact, fold, runs, skeleton, squeeze, variants
 
@@ -230,9 +230,9 @@ class Automaton:
     def _add_disguised(self, form: _Form, item: int, text: Text, variant: Variant, found: _Found) -> None:
         pattern = self.patterns[form.number]
         for start, end, trace in self._in_variant(form, variant, pattern, text):
-            folded = cover(trace, start, end)
+            folded = trace.cover(start, end)
             if variant.view == "across":
-                real = trace[start] == _WARNING and trace[end - 1] != _WARNING
+                real = trace.cover(start, start + 1) == _WARNING != trace.cover(end - 1, end)
             else:
                 real = not _foreign(text.folded[slice(*folded)])
                 real = real and (not pattern.whole or bounded(text.folded, *folded))
@@ -316,7 +316,10 @@ def _pairs(texts: Sequence[Text]) -> Iterator[tuple[Text, Variant]]:
 
 def _across_trace(lead: int, length: int) -> Trace:
     """Back to the body alone: the part in the warning has no place there and stands for the body's beginning."""
-    return [_WARNING] * lead + [(place, place + 1) for place in range(length - lead)]
+    trace = Stretches()
+    trace.add(lead, *_WARNING)
+    trace.add(length - lead, 0, length - lead)
+    return trace
 
 
 def _foreign(text: str) -> bool:

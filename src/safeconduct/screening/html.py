@@ -14,7 +14,7 @@ from html import unescape
 import re2
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from safeconduct.screening.spans import Trace, identity, substituted, through, whole
+from safeconduct.screening.spans import Chain, Span, Stretches, Trace, Whole, identity, substituted
 
 # One space, a lower-case name, double quotes, no angle brackets inside: what servers write, and nothing cleverer.
 _ATTRIBUTES = r'(?: (?!style=|hidden=)[a-z][a-z-]*="[^"]*")*'
@@ -70,11 +70,11 @@ class Reading:
     @property
     def exact(self) -> bool:
         """Whether ``trace`` is character by character; else each character maps to the whole field."""
-        return len(self.text) < 2 or self.trace != whole(len(self.text), len(self.source))
+        return not isinstance(self.trace, Whole)
 
     @property
     def trace(self) -> Trace:
-        """For every character of ``text`` the stretch of ``source`` it stands for."""
+        """The way back from ``text`` to ``source``."""
         if self._trace is None:
             self._trace = _trace(self.source, self.text)
         return self._trace
@@ -239,19 +239,18 @@ def _is_hidden(node: LexborNode) -> bool:
 
 
 def _trace(source: str, text: str) -> Trace:
-    return _quick_trace(source, text) or _words_trace(source, text) or whole(len(text), len(source))
+    return _quick_trace(source, text) or _words_trace(source, text) or Whole(len(source))
 
 
 def _quick_trace(source: str, text: str) -> Trace | None:
-    if "<" not in source:
-        bare, inner = source, identity(len(source))
-    else:
-        bare, inner = substituted(_TAGS, _plain_tag, source)
-    decoded, outer = substituted(_ENTITY, lambda match: unescape(match[0]), bare)
+    bare, inner = substituted(_TAGS, _plain_tag, source) if "<" in source else (source, identity(len(source)))
+    decoded, outer = substituted(_ENTITY, _entity, bare)
     lead = len(decoded) - len(decoded.lstrip())
-    if decoded.strip() != text:
-        return None
-    return through(outer, inner)[lead : lead + len(text)]
+    return Chain(outer, inner, lead) if decoded.strip() == text else None
+
+
+def _entity(match: re.Match[str]) -> str:
+    return unescape(match[0])
 
 
 def _plain_tag(match: re.Match[str]) -> str:
@@ -265,33 +264,42 @@ def _words_trace(source: str, text: str) -> Trace | None:
     means that nothing better than the whole field can be said.
     """
     bare, inner = _without_markup(source)
-    decoded, outer = substituted(_ENTITY, lambda match: unescape(match[0]), bare)
-    trace = through(outer, inner)
-    made: Trace = []
+    decoded, outer = substituted(_ENTITY, _entity, bare)
+    trace = Chain(outer, inner)
+    made = Stretches()
     place = 0
     for part in re.split(r"(\s+)", text):
         if part.isspace() or not part:
-            here = trace[place][0] if place < len(trace) else len(source)
-            made += [(here, here)] * len(part)
+            made.add(len(part), *trace.cover(place, place + 1)[:1] * 2)
             continue
         found = decoded.find(part, place)
         if found < 0:
             return None
         place = found + len(part)
-        made += trace[found:place]
+        _add_word(made, trace, (found, place))
     return made
+
+
+def _add_word(made: Stretches, trace: Trace, span: Span) -> None:
+    """A word with markup or entities inside it is mapped letter by letter."""
+    start, end = trace.cover(*span)
+    if end - start == span[1] - span[0]:
+        made.add(end - start, start, end)
+        return
+    for place in range(*span):
+        made.add(1, *trace.cover(place, place + 1))
 
 
 def _without_markup(source: str) -> tuple[str, Trace]:
     kept: list[str] = []
-    trace: Trace = []
+    trace = Stretches()
     last = 0
     clean = _SURROGATES.sub("\ufffd", source)
     for match in _MARKUP.finditer(clean):
         start, end = match.span()
         kept.append(clean[last:start])
-        trace += [(place, place + 1) for place in range(last, start)]
+        trace.add(start - last, last, start)
         last = end
     kept.append(clean[last:])
-    trace += [(place, place + 1) for place in range(last, len(source))]
+    trace.add(len(clean) - last, last, len(clean))
     return "".join(kept), trace

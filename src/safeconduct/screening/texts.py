@@ -6,7 +6,7 @@ import re
 
 from safeconduct.model import Field
 from safeconduct.screening.html import Reading, reading
-from safeconduct.screening.spans import Span, Trace, cover, identity, through
+from safeconduct.screening.spans import Span, Trace, identity
 from safeconduct.screening.views import fold, fold_trace
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -24,25 +24,16 @@ class Text:
         self.folded = fold(self.plain)
         self._trace: Trace | None = None
 
-    @property
-    def trace(self) -> Trace:
-        """For every character of ``folded`` the stretch of ``plain`` it stands for."""
-        if self._trace is None:
-            same = self.folded == self.plain.lower() and self.plain.isascii()
-            self._trace = identity(len(self.plain)) if same else fold_trace(self.plain, self.folded)
-        return self._trace
-
     def unfolded(self, start: int, end: int) -> Span:
         """A stretch of ``folded`` as a stretch of ``plain``."""
-        return cover(self.trace, start, end)
+        if self._trace is None:
+            same = self.plain.isascii() and self.folded == self.plain.lower()
+            self._trace = identity(len(self.plain)) if same else fold_trace(self.plain, self.folded)
+        return self._trace.cover(start, end)
 
     def original(self, start: int, end: int) -> Span:
         """A stretch of ``plain`` as a stretch of the original string."""
-        return (start, end) if self.reading is None else cover(self.reading.trace, start, end)
-
-    def back(self, trace: Trace) -> Trace:
-        """A trace that leads to ``folded``, prolonged to ``plain``."""
-        return through(trace, self.trace)
+        return (start, end) if self.reading is None else self.reading.trace.cover(start, end)
 
 
 def utf8(text: str) -> bytes:

@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from safeconduct.screening.lookalikes import MARKS, TABLE, accented
-from safeconduct.screening.spans import Trace, identity, pieces, substituted, through, whole
+from safeconduct.screening.lookalikes import MARKS, TABLE
+from safeconduct.screening.spans import Chain, Stretches, Trace, Whole, identity, pieces, substituted
 
 VIEWS = ("plain", "folded", "skeleton", "leet", "joined", "squeezed", "across")
 
@@ -36,6 +36,8 @@ _IGNORABLE = re.compile(
 _OVERRIDE = re.compile("\u202e([^\u202c\u202e\n]*)\u202c?")
 _NOISE = re.compile(_IGNORABLE.pattern[:-2] + MARKS.pattern[1:])
 _SPACE = re.compile(r"\s+")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+_ASCII_OR_ONE = re.compile(r"[\x00-\x7f]+|.", re.DOTALL)
 
 
 def fold(text: str) -> str:
@@ -75,48 +77,66 @@ def _cleaned(text: str) -> str:
 
 
 def fold_trace(text: str, folded: str) -> Trace:
-    """For every character of ``fold(text)`` the stretch of ``text`` it stands for."""
+    """From ``fold(text)`` back to ``text``."""
     current, trace = _turned_trace(text)
-    for step in (partial(substituted, _IGNORABLE, lambda match: ""), _normal_trace, _blanks):
-        current, outer = step(current)
-        trace = through(outer, trace)
+    if _IGNORABLE.search(current):
+        current, outer = substituted(_IGNORABLE, _nothing, current)
+        trace = Chain(outer, trace)
+    current, outer = pieces(_clusters(current), _settled)
+    trace = Chain(outer, trace)
+    current, outer = substituted(_SPACE, _blank, current)
     lead = len(current) - len(current.lstrip())
-    if current.strip() != folded:
-        return whole(len(folded), len(text))
-    return trace[lead : lead + len(folded)]
+    return Chain(outer, trace, lead) if current.strip() == folded else Whole(len(text))
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " "
+
+
+def _nothing(match: re.Match[str]) -> str:
+    return ""
 
 
 def _turned_trace(text: str) -> tuple[str, Trace]:
+    if "\u202e" not in text:
+        return text, identity(len(text))
     made: list[str] = []
-    trace: Trace = []
+    trace = Stretches()
     last = 0
     for match in _OVERRIDE.finditer(text):
         made += (text[last : match.start()], match[1][::-1])
-        trace += [(place, place + 1) for place in range(last, match.start())]
-        trace += [(place, place + 1) for place in reversed(range(match.start(1), match.end(1)))]
+        trace.add(match.start() - last, last, match.start())
+        for place in reversed(range(match.start(1), match.end(1))):
+            trace.add(1, place, place + 1)
         last = match.end()
     made.append(text[last:])
-    trace += [(place, place + 1) for place in range(last, len(text))]
+    trace.add(len(text) - last, last, len(text))
     return "".join(made), trace
 
 
-def _blanks(text: str) -> tuple[str, Trace]:
-    return substituted(_SPACE, lambda match: " ", text)
-
-
-def _normal_trace(text: str) -> tuple[str, Trace]:
-    return pieces(_clusters(text), _cleaned)
+def _settled(part: str) -> str:
+    return part.lower() if part.isascii() else _cleaned(part)
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """Stretches that normalise independently: a base with its marks, or Hangul letters that make one syllable."""
+    """Stretches that normalise independently: runs of ASCII, and a base with its marks.
+
+    Hangul letters that make one syllable stay together.
+    """
     start = 0
-    for place in range(1, len(text)):
-        letter = text[place]
-        if unicodedata.combining(letter) == 0 and not "\u1160" <= letter <= "\u11ff":
-            yield text[start:place]
-            start = place
-    if text:
+    for match in _NOT_ASCII.finditer(text):
+        # The character before may be the base of the first mark.
+        if match.start() - 1 > start:
+            yield text[start : match.start() - 1]
+            start = match.start() - 1
+        for place in range(max(start + 1, match.start()), match.end()):
+            letter = text[place]
+            if unicodedata.combining(letter) == 0 and not "\u1160" <= letter <= "\u11ff":
+                yield text[start:place]
+                start = place
+        yield text[start : match.end()]
+        start = match.end()
+    if start < len(text):
         yield text[start:]
 
 
@@ -130,18 +150,22 @@ class Gate(NamedTuple):
     expression: str
 
 
-_LETTERS = "abcdefghijklmnopqrstuvxyz"
-_OTHERS = "".join(map(chr, TABLE))
+# The alphabets that Latin letters can be mistaken for, as ranges: single letters listed would take the automaton
+# seconds to compile (measured), ranges take milliseconds.
+_KIN = r"\x{c0}-\x{58f}\x{13a0}-\x{13ff}\x{1c80}-\x{1eff}\x{2c60}-\x{2dff}\x{a640}-\x{a7ff}\x{ab30}-\x{abbf}"
+_LETTER = f"[a-z{_KIN}]"
+_SYMBOL = (
+    r"[*_~+=|#%^&\x{a1}-\x{bf}\x{2022}\x{2024}\x{2027}-\x{2bff}\x{3000}-\x{3003}\x{e000}-\x{f8ff}\x{1f000}-\x{1faff}]"
+)
+_THRICE = "abcdefghijklmnopqrstuvxyzабвгдежзийклмнопрстуфхцчшщыьэюя"
 GATES = (
-    # Accents anywhere; other look-alikes only next to Latin letters, else every Russian post would be read twice.
-    Gate(
-        "skeleton",
-        f"[{accented()}]|[a-z][{_OTHERS}]|[{_OTHERS}][a-z]|[a-z][^\\pL]{{1,3}}[{_OTHERS}]{{2}}|[{_OTHERS}]{{2}}[^\\pL]{{1,3}}[a-z]",
-    ),
+    # Only next to Latin letters, else every Russian post would be read twice.
+    Gate("skeleton", f"[a-z][{_KIN}]|[{_KIN}][a-z]|[a-z] [{_KIN}]{{2}}|[{_KIN}]{{2}} [a-z]"),
     Gate("leet", r"[a-z][0134578@$!|]+[a-z]|\b[0134578][a-z]{2}|\$[a-z]{2}|[a-z]{2}[013457$]\b"),
-    Gate("joined", r"\pL[^\pL\pN]{1,3}\pL[^\pL\pN]{1,3}\pL(?:[^\pL\pN]|$)"),
-    Gate("joined", r"\pL(?:[^\pL\pN\s'’@/:.,()\-]|[\-.][^\s\pL\pN]|[^\s\pL\pN][\-.])+\pL|\pL[\-.]\pL+[\-.]\pL"),
-    Gate("squeezed", "|".join([letter * 3 for letter in _LETTERS + "абвгдежзийклмнопрстуфхцчшщыьэюя"] + ["wwww"])),
+    Gate("joined", r"\b[a-z][^a-z0-9]{1,3}[a-z][^a-z0-9]{1,3}[a-z]\b"),
+    Gate("joined", rf"\b(?:[{_KIN}][ .*_-]{{1,3}}){{3}}"),
+    Gate("joined", rf"{_LETTER}{_SYMBOL}+{_LETTER}|{_LETTER}[\-.](?:[^\sa-z0-9{_KIN}]|{_LETTER}+[\-.]{_LETTER})"),
+    Gate("squeezed", "|".join([letter * 3 for letter in _THRICE] + ["wwww"])),
 )
 ALL = frozenset(gate.view for gate in GATES)
 
@@ -152,7 +176,7 @@ _APART = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]{1,3}[^\W\d_]){2,}(?![^\W_])")
 _BROKEN = re.compile(r"(?<=[^\W\d_])(?:[^\w\s'’@/:]|_)+(?=[^\W\d_])")
 _NOT_WORD = re.compile(r"[\W_]+")
 _REPEATED = re.compile(r"([^\W\d_])\1+")
-_LOOKALIKE = re.compile(f"[{_OTHERS}]")
+_LOOKALIKE = re.compile("[" + "".join(map(chr, TABLE)) + "]")
 
 
 class Variant(NamedTuple):
@@ -193,8 +217,8 @@ def _latin(match: re.Match[str]) -> str:
 
 
 def _skeleton_trace(folded: str, text: str) -> Trace:
-    made, trace = pieces(folded, skeleton)
-    return trace if made == text else whole(len(text), len(folded))
+    made, trace = pieces(_ASCII_OR_ONE.findall(folded), skeleton)
+    return trace if made == text else Whole(len(folded))
 
 
 def _unleet(table: dict[int, int], match: re.Match[str]) -> str:
@@ -239,27 +263,25 @@ def _compacted(match: re.Match[str]) -> str:
 
 
 def _mended_trace(word: Variant) -> Trace:
-    kept = [match.span() for match in _APART.finditer(word.text)]
-    first: Trace = []
+    first = Stretches()
     last = 0
-    for start, end in [*kept, (len(word.text), len(word.text))]:
-        first += [(place, place + 1) for place in range(last, start)]
-        first += [(place, place + 1) for place in range(start, end) if compact(word.text[place])]
-        last = end
-    _, second = substituted(_BROKEN, lambda match: "", _APART.sub(_compacted, word.text))
-    return through(through(second, first), word.trace())
+    for match in _APART.finditer(word.text):
+        first.add(match.start() - last, last, match.start())
+        for place in range(match.start(), match.end()):
+            first.add(len(compact(word.text[place])), place, place + 1)
+        last = match.end()
+    first.add(len(word.text) - last, last, len(word.text))
+    _, second = substituted(_BROKEN, _nothing, _APART.sub(_compacted, word.text))
+    return Chain(Chain(second, first), word.trace())
 
 
 def _apart_trace(word: Variant) -> Trace:
-    return through(substituted(_BROKEN, lambda match: " ", word.text)[1], word.trace())
+    return Chain(substituted(_BROKEN, _blank, word.text)[1], word.trace())
 
 
 def _squeezed(word: Variant) -> Variant:
-    return Variant("squeezed", squeeze(word.text), partial(_squeezed_trace, word), word)
-
-
-def _squeezed_trace(word: Variant) -> Trace:
-    return through(substituted(_REPEATED, lambda match: match[1], word.text)[1], word.trace())
+    # Never used to locate: a hit is looked for again in the text with its repetitions.
+    return Variant("squeezed", squeeze(word.text), word.trace, word)
 
 
 # --- words -------------------------------------------------------------------------------------------
