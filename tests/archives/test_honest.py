@@ -21,7 +21,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from safeconduct.archives import Archive, open_archive
+from safeconduct.archives import Archive, glance, open_archive
 from safeconduct.errors import ArchiveError
 from tests.fixtures import hostile
 
@@ -325,3 +325,21 @@ def test_a_zip_too_large_for_its_format_says_what_to_do(tmp_path: Path) -> None:
     path.write_bytes(hostile.local(hostile.Entry(b"outbox.json")) + hostile.end(9, 0xFFFFFFFF, 0xFFFFFFFF))
     with pytest.raises(ArchiveError, match=r"over 4 GiB without zip64.*give the folder instead"):
         open_archive(path)
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_a_glance_names_what_an_archive_begins_with(packer: str, tmp_path: Path) -> None:
+    """The first member is larger than what is looked at; its name is known all the same."""
+    path = tmp_path / "a"
+    outbox = hostile.member(b"./top/outbox.json", bytes(17 << 20))
+    path.write_bytes(PACKERS[packer](hostile.member(b"./top/._x") + outbox + hostile.member(b"./top/x") + bytes(1024)))
+    assert "outbox.json" in glance(path)
+    path.write_bytes(PACKERS[packer](hostile.tar(hostile.member(b"b"))))
+    assert glance(path) == {"outbox.json", "b"}
+
+
+def test_a_glance_at_zips_and_folders_names_everything(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(hostile.honest({"top/a": b"", "top/b": b""}))
+    assert glance(tmp_path / "a.zip") == {"a", "b"} == glance(folder(tmp_path / "f", {"top/a": b"", "top/b": b""}))
+    with pytest.raises(ArchiveError):
+        glance(tmp_path / "nowhere")

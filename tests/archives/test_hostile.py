@@ -67,6 +67,19 @@ def said_plainly(error: ArchiveError) -> None:
         assert error.member in text
 
 
+def test_zip64_written_without_need_is_read(tmp_path: Path, spool: Path) -> None:
+    path = tmp_path / "archive.zip"
+    path.write_bytes(hostile.wide_end(2))
+    assert read_all(path, spool) == {"a": b"[]", "b": b"[]"}
+
+
+def test_a_member_that_produces_more_than_it_says_is_stopped_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "archive.zip"
+    path.write_bytes(build([Entry(b"x", bytes(8 * MIB), size=10)]))
+    with open_archive(path) as archive, pytest.raises(ArchiveError, match="holds more than the 10 bytes"):
+        archive.open("x").read(1)
+
+
 def test_limits_each_have_their_code(tmp_path: Path, spool: Path) -> None:
     path = tmp_path / "archive.zip"
     path.write_bytes(build([Entry(b"a.json", b"x" * 5000), Entry(b"b.json", b"y" * 5000)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 import lzma
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
 import zstandard
 from isal import igzip_lib
@@ -15,7 +15,7 @@ from safeconduct.archives.limits import Limits
 from safeconduct.archives.trouble import BROKEN, REPACK, trouble
 
 FAULTS: tuple[type[Exception], ...] = (
-    igzip_lib.IsalError,
+    cast(type[Exception], igzip_lib.IsalError),
     OSError,
     EOFError,
     ValueError,

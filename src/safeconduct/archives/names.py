@@ -77,6 +77,13 @@ def _folded(name: str) -> str:
     return folded.replace("/", "\x01")
 
 
+def unwrapped(names: Sequence[str]) -> list[str]:
+    """The names without bookkeeping and without the one folder that everything lies in."""
+    kept = [name for name in names if not junk(name)]
+    top = wrapper(kept)
+    return [name[len(top) + 1 :] for name in kept] if top else kept
+
+
 def wrapper(names: Sequence[str]) -> str:
     """The one folder that everything lies in, or "" if there is none."""
     top, slash, _ = names[0].partition("/") if names else ("", "", "")

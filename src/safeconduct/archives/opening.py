@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,7 +10,8 @@ from safeconduct.archives.archive import Archive, Body
 from safeconduct.archives.expanding import compression
 from safeconduct.archives.folders import Folder
 from safeconduct.archives.limits import LIMITS, Limits
-from safeconduct.archives.tars import BLOCK, Tar, is_header
+from safeconduct.archives.names import unwrapped
+from safeconduct.archives.tars import BLOCK, Tar, first_names, is_header
 from safeconduct.archives.trouble import BROKEN, shown, trouble
 from safeconduct.archives.zips import Zip, has_end
 
@@ -35,6 +37,19 @@ def open_archive(path: Path, limits: Limits = LIMITS, folder: Path | None = None
     except BaseException:
         body.close()
         raise
+
+
+def glance(path: Path, limits: Limits = LIMITS) -> frozenset[str]:
+    """Names to recognise an archive by, cheaply: all of a zip, tar or folder, the first of a compressed tar.
+
+    A compressed tar is read no further than 16 MiB of what it unpacks to.  Raises ``ArchiveError`` as opening does.
+    """
+    with suppress(OSError), path.open("rb", buffering=0) as file:
+        if compression(file.read(8)):
+            file.seek(0)
+            return frozenset(unwrapped(first_names(file, limits)))
+    with open_archive(path, limits) as archive:
+        return frozenset(archive.members)
 
 
 def _body(path: Path, limits: Limits, folder: Path | None) -> Body:

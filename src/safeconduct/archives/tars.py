@@ -1,13 +1,15 @@
 """Tar files, read by our own parser; compressed ones are unpacked once into a nameless temporary file.
 
-Python's ``tarfile`` is not used: before 3.13 a negative size makes it loop for ever (CVE-2025-8194), its reading
-of pax headers backtracks (CVE-2024-6232), and it reads a header as long as it claims to be into memory.
+Python's ``tarfile`` is not used: in the versions we support, negative sizes can make it loop for ever
+(CVE-2025-8194), its reading of pax headers backtracks (CVE-2024-6232), and it takes a header of any length into
+memory.
 Written from POSIX.1-2017 ``pax`` and the GNU tar manual, "Basic Tar Format".
 """
 
 from __future__ import annotations
 
 import errno
+import io
 import re
 import shutil
 import tempfile
@@ -21,10 +23,12 @@ from safeconduct.archives import names
 from safeconduct.archives.archive import Member, refuse_count
 from safeconduct.archives.bytesource import PIECE, RandomFile, digest
 from safeconduct.archives.expanding import compression, expand
-from safeconduct.archives.limits import Limits
+from safeconduct.archives.limits import MIB, Limits
 from safeconduct.archives.trouble import BROKEN, HOSTILE, REPACK, trouble
+from safeconduct.errors import ArchiveError
 
 BLOCK = 512
+GLANCE = 16 * MIB
 _ZEROS = bytes(BLOCK)
 _OCTAL = re.compile(rb"[ 0]*([0-7]*)[ \0]*", re.DOTALL)
 _FULL = 0o77777777777  # what a writer puts where the true size does not fit
@@ -77,6 +81,27 @@ class Tar:
 def is_header(block: bytes) -> bool:
     """Whether 512 bytes are a tar header: its checksum fits.  (A tar may also be empty: all zeros.)"""
     return len(block) == BLOCK and block != _ZEROS and _checked(block)
+
+
+def first_names(handle: BinaryIO, limits: Limits) -> list[str]:
+    """The names in the first 16 MiB of a compressed tar: enough to recognise it by, and nothing is spooled."""
+    kind = compression(handle.read(8))
+    handle.seek(0)
+    data = bytearray()
+    for piece in expand(kind, iter(lambda: handle.read(PIECE), b""), limits):
+        if len(data) < BLOCK:
+            _refuse_other(bytes(data), piece, kind)
+        data += piece
+        if len(data) > GLANCE:
+            break
+    found: list[str] = []
+    try:
+        found += (member.name for member in _Walk(RandomFile(io.BytesIO(data)), limits).members())
+    except ArchiveError as error:
+        if error.code != "truncated":
+            raise
+        found.append(names.clean(error.member, limits))
+    return [name for name in found if name]
 
 
 # --- unpacking ---------------------------------------------------------------------------------------
