@@ -29,9 +29,6 @@ class Says:
             raise ValueError("least is 1 or more")
         self.words, self.least, self.loud = tuple(words), least, loud
 
-    def patterns(self) -> Sequence[Pattern]:
-        return [Pattern(word, literal="\\" not in word) for word in self.words]
-
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         for item in batch.items:
             body = str(item.object.get("content", ""))
@@ -52,6 +49,15 @@ class Resembles(Says):
 
     name: ClassVar[str] = "resembles"
     basis: ClassVar[Basis] = Basis.STATISTICAL
+
+
+class Seeks(Says):
+    """A post that matches an expression."""
+
+    name: ClassVar[str] = "seeks"
+
+    def patterns(self) -> Sequence[Pattern]:
+        return [Pattern(word, literal=False) for word in self.words]
 
 
 class Lopsided:
@@ -76,7 +82,7 @@ class Plain:
                 yield Finding(item.number, self.name, Confidence.LOW, Basis.EXACT, "Is a post", (Evidence(""),))
 
 
-SMALL: Mapping[str, type] = {kind.name: kind for kind in (Says, Resembles, Lopsided, Plain)}
+SMALL: Mapping[str, type] = {kind.name: kind for kind in (Says, Seeks, Resembles, Lopsided, Plain)}
 
 
 class Counted(Struct):

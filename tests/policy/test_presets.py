@@ -72,7 +72,7 @@ def decided(
     def measure(medium: Medium) -> MediaFacts | None:
         return (facts or {}).get(medium.member or "")
 
-    screen = Screen(policy.questions, as_of=NOW, owner=ALICE, acct=ACCT, measure=measure, engine="portable")
+    screen = Screen(policy.questions, as_of=NOW, owner=ALICE, acct=ACCT, measure=measure)
     with tempfile.TemporaryDirectory() as folder:
         writer = CensusWriter(Path(folder))
         found = []
