@@ -527,6 +527,47 @@ def test_undoing_all_removes_everything_written_and_nothing_else(tmp_path: Path)
     assert {path.name for path in folder.iterdir()} == {"CNAME"}
 
 
+@pytest.mark.parametrize("module", ["_site_pages", "_site_search"])
+def test_a_run_that_dies_while_writing_pages_is_finished_or_undone_completely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    folder, shelf = tmp_path / "s", Shelf(**{"a.png": png()})
+    items = (post(1, media=(Medium("", "a.png"),)), post(2, published=None))
+
+    def dies(path: Path, data: bytes, mode: int = 0o644) -> None:
+        path.with_name(f".{path.name}.part").write_bytes(data[:10])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"safeconduct.destinations.{module}.place", dies)
+    with pytest.raises(KeyboardInterrupt):
+        built(folder, *items, shelf=shelf)
+    monkeypatch.undo()
+    receipts = built(folder, *items, shelf=shelf)
+    assert [name for name in files(folder) if name.endswith(".part")] == []
+    assert {"index.html", "2019-03.html", "undated.html"} <= files(folder)
+    monkeypatch.setattr(f"safeconduct.destinations.{module}.place", dies)
+    with pytest.raises(KeyboardInterrupt):
+        built(folder, post(3), shelf=shelf)
+    monkeypatch.undo()
+    (third,) = filter(None, [Site(str(folder), QUIET).find(shaped(post(3)))])
+    site = Site(str(folder), QUIET)
+    for receipt in (*receipts, third):
+        site.undo(receipt)
+    site.finish()
+    assert not folder.exists()
+
+
+def test_files_that_somebody_else_put_beside_ours_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    (receipt,) = built(folder, post(1, media=(Medium("", "a.png"),)), shelf=Shelf(**{"a.png": png()}))
+    for name in ("media/mine.png", "search/notes.txt"):
+        (folder / name).write_text("mine")
+    built(folder, post(2))
+    for one in (receipt, *built(folder, post(2))):
+        Site(str(folder), QUIET).undo(one)
+    assert files(folder) == {"media/mine.png", "search/notes.txt"}
+
+
 def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("precious")
     for step in (Site(str(tmp_path), QUIET).probe, lambda: built(tmp_path, post(1))):

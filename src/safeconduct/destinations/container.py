@@ -130,12 +130,14 @@ class Container:
         if not self._work.exists():
             return
         work = self._ledger()
-        if work.execute("SELECT 1 FROM records LIMIT 1").fetchone():
-            tar.write(self._path, work, self._work, self._terms.key)
-            self._close()
-            clear(self._work)
-        else:
+        if not work.execute("SELECT 1 FROM records LIMIT 1").fetchone():
             self._remove()
+            return
+        try:
+            tar.write(self._path, work, self._work, self._terms.key)
+        finally:
+            self._close()
+        clear(self._work)
 
     # --- the working folder ----------------------------------------------------------------------------
 

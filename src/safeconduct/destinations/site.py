@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import secrets
 import sqlite3
 from datetime import UTC, datetime
@@ -25,7 +26,10 @@ from safeconduct.destinations._site_pages import POSTS_A_PAGE, SCHEMA, UNDATED, 
 from safeconduct.errors import DeliveryError
 from safeconduct.model import Abilities, Decision, Item, Json, Kind, Left, Receipt, Shaped, Undone
 
-FOLDERS = ("media", "search")
+OURS = {
+    "media": re.compile(r"[0-9a-f]{32}\.\w+|\.[0-9a-f]{32}\.\w+\.part"),
+    "search": re.compile(r"[pw]\d+\.js|\.[pw]\d+\.js\.part"),
+}
 
 
 class Site:
@@ -103,13 +107,15 @@ class Site:
         """Write all pages, the search and the style; remove what no longer belongs.  Only if something changed."""
         if not self._ledger_file.exists():
             return
-        work = self._ledger()
-        if not work.execute("SELECT 1 FROM posts LIMIT 1").fetchone():
-            self._remove()
-        elif work.execute("SELECT 1 FROM facts WHERE name = 'stale'").fetchone():
-            self._write(work)
-            work.execute("DELETE FROM facts WHERE name = 'stale'")
-        self._close()
+        try:
+            work = self._ledger()
+            if not work.execute("SELECT 1 FROM posts LIMIT 1").fetchone():
+                self._remove()
+            elif work.execute("SELECT 1 FROM facts WHERE name = 'stale'").fetchone():
+                self._write(work)
+                work.execute("DELETE FROM facts WHERE name = 'stale'")
+        finally:
+            self._close()
 
     # --- keeping -------------------------------------------------------------------------------------------
 
@@ -196,33 +202,39 @@ class Site:
 
     def _sweep_media(self, kept: set[str]) -> None:
         """What a killed run left half-written, or a post that is gone once showed."""
-        for path in (self._path / "media").glob("*"):
-            if f"media/{path.name}" not in kept:
-                path.unlink()
+        for name in self._ours("media") - kept:
+            self._unlink(name)
+
+    def _ours(self, folder: str) -> set[str]:
+        """Files in a folder that have a name only we give; whatever somebody else put there is theirs."""
+        return {
+            f"{folder}/{path.name}" for path in (self._path / folder).glob("*") if OURS[folder].fullmatch(path.name)
+        }
 
     def _hide(self, work: sqlite3.Connection, page: str, key: str) -> None:
         for name in (f"{page}.html", "index.html", "search.html"):
             self._unlink(name)
-        for path in (self._path / "search").glob("*.js"):
-            path.unlink()
+        for name in self._ours("search"):
+            self._unlink(name)
         for (file,) in work.execute("SELECT file FROM shows WHERE key = ?", (key,)).fetchall():
             if not work.execute("SELECT 1 FROM shows WHERE file = ? AND key != ?", (file, key)).fetchone():
                 self._unlink(file)
 
     def _unlink(self, name: str) -> None:
-        with contextlib.suppress(OSError):
-            (self._path / name).unlink()
+        path = self._path / name
+        for one in (path, path.with_name(f".{path.name}.part")):  # a killed run leaves a file half-written
+            with contextlib.suppress(OSError):
+                one.unlink()
 
     def _remove(self) -> None:
         """Everything the site wrote, and nothing else."""
         work = self._ledger()
         for (name,) in work.execute("SELECT file FROM written").fetchall():
             self._unlink(name)
-        self._sweep_media(set())
-        for path in (self._path / "search").glob("*.js"):
-            path.unlink()
+        for name in self._ours("media") | self._ours("search"):
+            self._unlink(name)
         self._close()
-        for folder in FOLDERS:
+        for folder in OURS:
             with contextlib.suppress(OSError):
                 (self._path / folder).rmdir()
         clear(self._hidden)
