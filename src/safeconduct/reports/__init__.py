@@ -1,0 +1,1 @@
+"""The same numbers as text, as a page, and as short answers."""
