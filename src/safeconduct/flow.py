@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from safeconduct.archives import open_archive
 from safeconduct.contracts import Destination, Source, Terms
 from safeconduct.discover import plugins
 from safeconduct.errors import PlanError, SourceError
@@ -42,6 +43,7 @@ def open_source(place: str) -> Source:
     claims = [(kind.recognise(path), kind) for kind in plugins("sources").values()]  # type: ignore[attr-defined]
     best = max(((claim, kind) for claim, kind in claims if claim), key=lambda pair: pair[0], default=None)
     if best is None:
+        open_archive(path).close()  # a broken or hostile container says so itself, naming the member
         known = ", ".join(plugins("sources"))
         raise SourceError(
             f"{path.name} is none of the formats known here ({known}). "
@@ -116,7 +118,7 @@ def copied(
     transfer = begin(home, plan, plan.header.destination)
     result = copy(home, plan, transfer, source, destination, tick=tick)
     keep_held(home, plan, transfer, source)
-    return transfer, result, _remainder(home, plan, transfer, source)
+    return transfer, result, _remainder(home, plan, transfer, source, result)
 
 
 def undone(
@@ -132,11 +134,14 @@ def undone(
     return undo(home, Plan(transfer.plan_path), transfer, destination, numbers, tick=tick, sleep=time.sleep)
 
 
-def _remainder(home: Home, plan: Plan, transfer: Transfer, source: Source) -> Path | None:
-    if not any(plan.footer.fates.get(fate, 0) for fate in STAYS):
+def _remainder(home: Home, plan: Plan, transfer: Transfer, source: Source, result: Result) -> Path | None:
+    refused = frozenset(number for number, _ in result.differences)
+    if not refused and not any(plan.footer.fates.get(fate, 0) for fate in STAYS):
         return None
     path = transfer.folder / "remainder.tar"
     if path.exists():
         return path
     terms = Terms(actor=plan.header.actor, acct=plan.header.acct, key=home.signing_key(), title="What stayed behind")
-    return path if save_remainder(plan, source, plugins("destinations")["container"](str(path), terms)) else None
+    return (
+        path if save_remainder(plan, source, refused, plugins("destinations")["container"](str(path), terms)) else None
+    )

@@ -58,6 +58,7 @@ class Medium(Struct, frozen=True):
     ``pointer`` is the JSON Pointer of the reference inside ``Item.object``.
     ``member`` is the member of the source that holds the bytes, or ``None`` when the
     source does not have them.  ``type`` is the *declared* media type, a claim.
+    ``empty``: the source has it, but without a single byte.
     """
 
     pointer: str
@@ -66,6 +67,7 @@ class Medium(Struct, frozen=True):
     name: str = ""
     alt: str = ""
     focus: tuple[float, float] | None = None
+    empty: bool = False
 
 
 class Reply(Struct, frozen=True):

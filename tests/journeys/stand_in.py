@@ -23,7 +23,7 @@ from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 TOKEN, FOLLOWER_TOKEN = "alice-token-for-the-stand-in", "bob-token-for-the-stand-in"
@@ -333,7 +333,7 @@ class _Handler(BaseHTTPRequestHandler):
                 headers = place.meter()
                 fault = self._fault(parts.path)
                 self._before(fault)
-                answer = _route(self, parts.path, dict(parse_qsl(parts.query)), body)
+                answer = _route(self, unquote(parts.path), dict(parse_qsl(parts.query)), body)
                 self._afterwards(fault)
             self._send(200, answer, headers)
         except Refuse as no:

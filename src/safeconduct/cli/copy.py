@@ -69,7 +69,13 @@ def command(
             transfer, result, remainder = copied(home, plan, archive, target, tick=tick)
     report = copy_report(plan, transfer, result, remainder)
     put(report, copy_text(report), given["as_json"])
-    context.exit(FAILED if result.failed else NEEDS_A_PERSON if report["plan"]["needs_a_person"] else DONE)
+    context.exit(_exit_code(result, report["plan"]["needs_a_person"]))
+
+
+def _exit_code(result: Result, waiting: bool) -> int:
+    if result.failed and not result.delivered + result.already:
+        return FAILED
+    return NEEDS_A_PERSON if result.failed or waiting else DONE
 
 
 def copy_report(plan: Plan, transfer: Transfer, result: Result, remainder: Path | None) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from safeconduct.policy import explain, presets, read_policy
+from safeconduct.policy import diff, explain, presets, read_policy
 
 
 @click.group("policy")
@@ -17,6 +17,15 @@ def list_presets() -> None:
     """The presets that come with Safeconduct."""
     for name in presets():
         click.echo(f"{name:16} {read_policy(name).title}")
+
+
+@command.command("diff")
+@click.argument("old")
+@click.argument("new")
+def diff_policies(old: str, new: str) -> None:
+    """What changes from OLD to NEW, one sentence each."""
+    for sentence in diff(read_policy(old), read_policy(new)):
+        click.echo(sentence)
 
 
 @command.command("explain")

@@ -309,6 +309,8 @@ def _media(draft: _Draft, abilities: Abilities, choices: Choices) -> tuple[Mediu
 def _trouble(medium: Medium, abilities: Abilities) -> str:
     if medium.member is None:
         return "the archive does not contain it"
+    if medium.empty:
+        return "it is empty in the archive (a known fault of exports from object storage)"
     if medium.type and abilities.types and medium.type.lower() not in abilities.types:
         return f"this server does not take {medium.type}"
     return ""

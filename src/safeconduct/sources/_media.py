@@ -63,7 +63,7 @@ def attachments(thing: Object, files: Files) -> tuple[tuple[Medium, ...], tuple[
     notes: list[str] = []
     for pointer, part in _parts(thing.get("attachment")):
         address = names.href(part.get("url"))
-        if not address and part.get("type") not in names.MEDIA:
+        if not address and names.text(part.get("type")) not in names.MEDIA:
             continue  # a link preview (Mastodon since 4.6 writes ``Link`` without ``url``) is not a medium
         medium = _medium(pointer, part, address, files)
         media.append(medium)
@@ -83,19 +83,21 @@ def portraits(actor: Object, files: Files) -> tuple[Medium, ...]:
 
 
 def _medium(pointer: str, part: Object, address: str, files: Files) -> Medium:
+    member = files.use(address) if address else None
     return Medium(
         pointer=pointer,
-        member=files.use(address) if address else None,
+        member=member,
         type=names.text(part.get("mediaType")),
         name=address.split("?")[0].split("#")[0].rpartition("/")[2],
         alt=names.text(part.get("name")) or names.text(part.get("summary")),
         focus=_focus(part.get("focalPoint")),
+        empty=member is not None and files.sizes[member] == 0,
     )
 
 
 def _oddities(medium: Medium, address: str, files: Files) -> Iterator[str]:
     name = (medium.name or "an attachment without a name")[:ROOM]
-    if medium.member is not None and files.sizes[medium.member] == 0:
+    if medium.empty:
         yield f"{name} is empty in the archive (0 bytes); the old server may still have it"
     elif medium.member is None and not address:
         yield "an attachment gives no address for its file"

@@ -20,7 +20,7 @@ from typing import BinaryIO, ClassVar
 import base58
 
 from safeconduct.activitystreams import names, proofs
-from safeconduct.archives.opening import open_archive
+from safeconduct.archives.opening import glance, open_archive
 from safeconduct.errors import CustodyError, SafeconductError, SourceError
 from safeconduct.model import About, Confidence, Item, Json, Object, Unreadable
 from safeconduct.sources._manifest import MANIFESTS, manifest
@@ -46,12 +46,9 @@ class Container:
     def recognise(cls, path: Path) -> Confidence | None:
         """A manifest beside ``activitypub/`` is certain; a manifest alone may belong to another tool."""
         with suppress(SafeconductError, OSError):
-            archive = open_archive(path)
-            try:
-                if any(name in archive.members for name in MANIFESTS):
-                    return Confidence.HIGH if any(n.startswith(FOLDER) for n in archive.members) else Confidence.LOW
-            finally:
-                archive.close()
+            names = glance(path)
+            if any(name in names for name in MANIFESTS):
+                return Confidence.HIGH if any(name.startswith(FOLDER) for name in names) else Confidence.LOW
         return None
 
     def read(self) -> Iterator[Item | Unreadable]:

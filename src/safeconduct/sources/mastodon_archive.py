@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
-from safeconduct.archives.opening import open_archive
+from safeconduct.archives.opening import glance, open_archive
 from safeconduct.errors import SafeconductError, SourceError
 from safeconduct.model import About, Confidence, Item, Unreadable
 from safeconduct.sources._loose import Loose
@@ -36,12 +36,9 @@ class MastodonArchive:
         with suppress(SafeconductError, OSError):
             if _alone(path):
                 return _likely(path)
-            archive = _open(path)
-            try:
-                if "outbox.json" in archive.members:
-                    return Confidence.HIGH if "actor.json" in archive.members else Confidence.MEDIUM
-            finally:
-                archive.close()
+            names = glance(path)
+            if "outbox.json" in names:
+                return Confidence.HIGH if "actor.json" in names else Confidence.MEDIUM
         return None
 
     def read(self) -> Iterator[Item | Unreadable]:

@@ -65,8 +65,7 @@ def copy(
         destination.finish()
         result = run.result()
         custody.note("finished", {"delivered": result.delivered, "already": result.already, "failed": result.failed})
-        if not result.failed:
-            finish(home, transfer.id, FINISHED)
+        finish(home, transfer.id, FINISHED)
         return result
     finally:
         lease.release()
@@ -142,7 +141,7 @@ class _Run:
             if state != DELIVERED and line.n not in self._already:
                 failed += 1
                 differences.append((line.n, self._reasons.get(line.n, f"still {state or 'not delivered'}")))
-        return Result(self._custody.transfer, planned, delivered, len(self._already), failed, tuple(differences[:1000]))
+        return Result(self._custody.transfer, planned, delivered, len(self._already), failed, tuple(differences))
 
     def _lines(self) -> Iterator[Line]:
         return (line for line in self._plan.lines() if line.shape is not None)

@@ -134,6 +134,7 @@ def _default(policies: Sequence[Policy], leave_out: Sequence[str]) -> list[Crite
 def _decide(inspection: Inspection) -> None:
     """First how much each rule touches, then every decision; fills tally and census."""
     touched: Counter[str] = Counter()
+    shadowed: Counter[str] = Counter()
     kinds, audiences, dates = (inspection.census.column(name) for name in ("kind", "visibility", "published"))
     for number, findings in inspection._spool:
         if number == WHOLE:
@@ -141,7 +142,9 @@ def _decide(inspection: Inspection) -> None:
         item = _light(number, kinds, audiences, dates)
         for policy in inspection.policies:
             touched.update(policy.touched(item, findings, inspection.census.as_of))
+            shadowed.update(policy.shadowed(item, findings, inspection.census.as_of))
     inspection.census.touched = touched
+    inspection.tally.shadowed = shadowed
     actions = numpy.zeros(inspection.census.count, dtype=numpy.uint8)
     for number, decision, findings in inspection.decisions():
         actions[number] = decision.action

@@ -71,7 +71,12 @@ def make_plan(
 
 
 def item_name(item: Item) -> str:
-    """What names an item across archives of one account: kind and id, or kind and digest where it has no id."""
+    """What names an item across archives of one account: kind and id, or kind and digest where it has no id.
+
+    A file has neither record nor id; its place in the archive is its name.
+    """
+    if item.kind == Kind.MEDIA:
+        return f"{item.kind}:{item.origin}"
     return f"{item.kind}:{item.id or hashlib.sha256(item.raw).hexdigest()}"
 
 

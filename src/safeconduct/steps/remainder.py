@@ -31,15 +31,16 @@ def keep_held(home: Home, plan: Plan, transfer: Transfer, source: Source) -> int
     return kept
 
 
-def save_remainder(plan: Plan, source: Source, container: Destination) -> int:
+def save_remainder(plan: Plan, source: Source, refused: frozenset[int], container: Destination) -> int:
     """Write every item that stays behind into ``container``, as it left; returns how many.
 
-    The container is the person's own: every kind, every visibility, whatever any policy said.
+    ``refused``: items the destination did not take after all.  The container is the person's own: every kind, every
+    visibility, whatever any policy said.
     """
     abilities = container.probe()
     saved = 0
     for item, fate in _fates(plan, source):
-        if fate not in STAYS:
+        if fate not in STAYS and item.number not in refused:
             continue
         shaped = container.shape(item, Decision(Action.ACCEPT, author="person:owner"), abilities)
         if isinstance(shaped, Shaped):

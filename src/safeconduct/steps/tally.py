@@ -33,6 +33,7 @@ class Tally:
         self.first: datetime | None = None
         self.last: datetime | None = None
         self.whole: list[Finding] = []
+        self.shadowed: Counter[str] = Counter()
         self._found: dict[str, Found] = defaultdict(Found)
         self._groups: dict[tuple[str, str, str], Group] = {}
         self._excerpts: dict[tuple[str, str], dict[str, Json]] = {}
@@ -124,6 +125,7 @@ class Tally:
             "pending": self.pending,
             "findings": [found.row(name) for name, found in sorted(self._found.items())],
             "groups": [group.row(key) for key, group in sorted(self._groups.items(), key=_by_size)],
+            "shadow": dict(sorted(self.shadowed.items())),
             "witnesses": {"proved": 0, "matched": 0, "changed": 0, "gone": 0, "claimed": 0, "not_asked": self.items},
             "unknown": self._unknown(),
             "review": {"groups": len(held), "minutes": -(-len(held) * SECONDS_A_GROUP // 60)},

@@ -1,8 +1,8 @@
 """Bytes in packed segments: many small items in few files, scoped to one transfer.
 
 Keys are SHA-256 digests.  Each segment is a file of frames (key, length, bytes); an index in memory is rebuilt by
-reading the frames' headers, so a crash can at most lose the frame that was being written.  ``forget`` overwrites the bytes
-with zeros and leaves the key with a mark, so that *forgotten* is never mistaken for *never known*.
+reading the frames' headers, so a crash can at most lose the frame that was being written.  ``forget`` overwrites the
+bytes with zeros and leaves the key with a mark, so that *forgotten* is never mistaken for *never known*.
 """
 
 from __future__ import annotations
