@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy
 
@@ -103,7 +103,8 @@ class CensusWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._files: dict[str, BinaryIO] = {name: (folder / name).open("wb") for name in _TYPES}
+        for name in _TYPES:
+            (folder / name).write_bytes(b"")
         self._next = 0
 
     def add(self, batch: Batch) -> None:
@@ -118,12 +119,12 @@ class CensusWriter:
         for name, values in _columns(batch).items():
             column = numpy.full(self._next - first, _EMPTY.get(name, 0), dtype=_TYPES[name])
             column[rows] = values
-            self._files[name].write(column.tobytes())
+            # Opened each time: whatever ends a run early, no file is left open.
+            with (self._folder / name).open("ab") as file:
+                file.write(column.tobytes())
 
     def close(self, totals: Sequence[Total], owner: str, as_of: datetime) -> Census:
-        """Finish the files; the census can then be read."""
-        for file in self._files.values():
-            file.close()
+        """Nothing more will come; the census can then be read."""
         return Census(self._folder, self._next, totals, owner, as_of)
 
 

@@ -60,7 +60,7 @@ class PortableExpressions:
             self._sets.append((group, known[start : start + self._SET]))
 
     def find(self, text: bytes) -> list[int]:
-        return [numbers[place] for group, numbers in self._sets for place in group.Match(text)]
+        return [numbers[place] for group, numbers in self._sets for place in group.Match(text) or ()]
 
 
 class HyperscanLiterals:

@@ -176,7 +176,7 @@ def _collected(html: str, root: LexborNode) -> Parsed:
             if open_links and open_links[-1][0] == depth:
                 _, href, start = open_links.pop()
                 anchors.append((href, "".join(seen[start:]).strip()))
-            seen.append("" if hidden else _gap(node))
+            seen.append("" if hidden or node.tag in ("br", "hr") else _gap(node))
         elif node.is_comment_node:
             unseen.append(node.comment_content or "")
         elif node.is_text_node:

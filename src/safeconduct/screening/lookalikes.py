@@ -35,7 +35,7 @@ _ROWS = {
     "v": "ѵνᴠꮩ",
     "w": "шωԝѡɯᴡꮃ",
     "x": "хχҳ×",
-    "y": "уүγƴɏʏყ",
+    "y": "уүγƴɏʏ",
     "z": "ƶʐᴢꮓ",
 }
 TABLE: dict[int, str] = {ord(other): latin for latin, others in _ROWS.items() for other in others}

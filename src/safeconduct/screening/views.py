@@ -153,7 +153,10 @@ class Gate(NamedTuple):
 # The alphabets that Latin letters can be mistaken for, as ranges: single letters listed would take the automaton
 # seconds to compile (measured), ranges take milliseconds.  Letters that are Latin without regard to case (the long s,
 # the Kelvin and Ångström signs) are left out, or every post would pass.
-_KIN = r"\x{c0}-\x{17e}\x{180}-\x{58f}\x{13a0}-\x{13ff}\x{1c80}-\x{1eff}\x{2c60}-\x{2dff}\x{a640}-\x{a7ff}\x{ab30}-\x{abbf}"
+_KIN = (
+    r"\x{c0}-\x{17e}\x{180}-\x{58f}\x{13a0}-\x{13ff}\x{1c80}-\x{1eff}\x{2c60}-\x{2dff}\x{a640}-\x{a7ff}"
+    r"\x{ab30}-\x{abbf}"
+)
 _LETTER = f"[a-z{_KIN}]"
 _SYMBOL = (
     r"[*_~+=|#%^&\x{a1}-\x{a9}\x{ab}-\x{b4}\x{b6}-\x{b9}\x{bb}-\x{bf}\x{2022}\x{2024}\x{2027}-\x{20ff}"
@@ -163,7 +166,12 @@ _THRICE = "abcdefghijklmnopqrstuvxyzабвгдежзийклмнопрстуфх
 GATES = (
     # Only next to Latin letters, else every Russian post would be read twice.
     Gate("skeleton", f"[a-z][{_KIN}]|[{_KIN}][a-z]|[a-z] [{_KIN}]{{2}}|[{_KIN}]{{2}} [a-z]"),
-    Gate("leet", r"[a-z][0134578@$!|]+[a-z]|\b[0134578][a-z]{2}|\$[a-z]{2}|[a-z]{2}[013457$](?:[\s,!?;:)]|$)"),
+    # An @ only in a word of its own: else it is an address.
+    Gate(
+        "leet",
+        r"[a-z][0134578$!|]+[a-z]|\b[0134578][a-z]{2}|\$[a-z]{2}|[a-z]{2}[013457$](?:[\s,!?;:)]|$)|"
+        r"(?:^|[\s\"'(])[a-z]+@[a-z]+(?:[\s,!?]|$)|(?:^|[\s\"'(])[a-z]+@[a-z]+@",
+    ),
     Gate("joined", r"\b[a-z][^a-z0-9]{1,3}[a-z][^a-z0-9]{1,3}[a-z]\b"),
     Gate("joined", rf"\b(?:[{_KIN}][ .*_-]{{1,3}}){{3}}"),
     Gate("joined", f"{_LETTER}{_SYMBOL}{{1,3}}{_LETTER}"),
