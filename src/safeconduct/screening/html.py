@@ -254,7 +254,8 @@ def _entity(match: re.Match[str]) -> str:
 
 
 def _plain_tag(match: re.Match[str]) -> str:
-    return _meaning(match[1]) or ""
+    known = _known.get(match[1])
+    return known if known is not None else _meaning(match[1]) or ""
 
 
 def _words_trace(source: str, text: str) -> Trace | None:

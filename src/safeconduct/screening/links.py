@@ -21,7 +21,9 @@ _DROPPED = re.compile("[\t\r\n]")
 _HOST = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?[/\\]{2,}([^/\\?#]*)")
 _SINGLE = re.compile(r"https?:[/\\]?([^/\\?#]+)", re.IGNORECASE)
 _PORT = re.compile(r":\d*$")
-_BARE = re.compile(r"\b(?:[a-zA-Z][a-zA-Z0-9+.-]{1,30}:[/\\]{2}|www\.)[^\s<>\"“”«»]+")
+_SCHEME = re.compile(r"(?<![a-zA-Z0-9])[a-zA-Z][a-zA-Z0-9+.-]*$")
+_REST = re.compile(r":[/\\]{2}[^\s<>\"“”«»]+")
+_WWW = re.compile(r"(?<![\w/.@])www\.[^\s<>\"“”«»]+")
 _ENDING = ".,;:!?'’…)]}"
 _ACCT = re.compile(r"@?[^@\s/]+@([^@\s/:]+)")
 
@@ -43,11 +45,17 @@ def host_of(href: str) -> str:
 
 def bare_links(text: str) -> Iterator[str]:
     """Addresses written out in plain text, with a scheme or ``www.``, without the sentence's own punctuation."""
-    if "://" not in text and "www." not in text and ":\\" not in text:
-        return
-    for match in _BARE.finditer(text):
-        href = match[0].rstrip(_ENDING)
-        yield href if not href.startswith("www.") else "https://" + href
+    for sign in ("://", ":\\\\"):
+        place = text.find(sign)
+        while place >= 0:
+            scheme = _SCHEME.search(text[max(0, place - 30) : place])
+            rest = _REST.match(text, place)
+            if scheme is not None and rest is not None:
+                yield (scheme[0] + rest[0]).rstrip(_ENDING)
+            place = text.find(sign, place + 3)
+    if "www." in text:
+        for match in _WWW.finditer(text):
+            yield "https://" + match[0].rstrip(_ENDING)
 
 
 def links_of(item: Item, texts: Iterable[tuple[Field, Reading | None, str]]) -> list[Link]:

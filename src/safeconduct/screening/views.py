@@ -35,7 +35,7 @@ _IGNORABLE = re.compile(
 )
 _OVERRIDE = re.compile("\u202e([^\u202c\u202e\n]*)\u202c?")
 _NOISE = re.compile(_IGNORABLE.pattern[:-2] + MARKS.pattern[1:])
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r" \s+|[^\S ]\s*")  # what is not one plain blank already
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _ASCII_OR_ONE = re.compile(r"[\x00-\x7f]+|.", re.DOTALL)
 
