@@ -121,6 +121,7 @@ class _Planner:
         self._parents = _parents(inspection)
         self._twins = _twins(inspection)
         self._whole = inspection.questions_text()
+        self._nameless: set[int] = set()
         self.disagreements = 0
 
     def settle_threads(self) -> None:
@@ -139,6 +140,7 @@ class _Planner:
         """Every record with its fate, in order."""
         members: dict[str, Fate] = {}
         self.disagreements = 0
+        self._nameless.clear()
         strict = self._inspection.decisions()
         upcoming = next(strict, None)
         for entry in self._source.read():
@@ -176,9 +178,18 @@ class _Planner:
             return _kept_back(item, decision)
         if self._whole and not decision.author.startswith("person:"):
             return Left(item.number, "whole-import", self._whole[0], Fate.HELD)
-        if self._twins[item.number]:
+        if self._twin(item):
             return Left(item.number, "duplicate", "The same item stands earlier in this archive; it travels once.")
         return self._destination.shape(self._knowing(item), decision, self._abilities)
+
+    def _twin(self, item: Item) -> bool:
+        """Did the same item stand earlier?  By id; where there is none, by every byte."""
+        if item.id or item.kind == Kind.MEDIA:
+            return bool(self._twins[item.number])
+        name = hash(item.raw)
+        known = name in self._nameless
+        self._nameless.add(name)
+        return known
 
     def _knowing(self, item: Item) -> Item:
         """The item, told whether the own post it answers will be there."""
