@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import re2
@@ -106,12 +107,7 @@ class HyperscanExpressions:
         self._found.append(number)
 
     def _compiled(self, expressions: Sequence[str], numbers: Sequence[int]) -> Any:
-        engine = self._hyperscan
-        flags = engine.HS_FLAG_UTF8 | engine.HS_FLAG_CASELESS | engine.HS_FLAG_SINGLEMATCH | engine.HS_FLAG_MULTILINE
-        database = engine.Database(mode=engine.HS_MODE_BLOCK)
-        encoded = [relaxed(expression).encode() for expression in expressions]
-        database.compile(expressions=encoded, ids=list(numbers), elements=len(encoded), flags=flags)
-        return database
+        return _compiled(tuple(relaxed(expression) for expression in expressions), tuple(numbers))
 
     def _set_apart(self, expressions: Sequence[str]) -> None:
         """What Hyperscan does not take (``(?U)``, too many states) is left to RE2."""
@@ -126,6 +122,17 @@ class HyperscanExpressions:
         except self._hyperscan.error:
             return False
         return True
+
+
+@lru_cache(maxsize=8)
+def _compiled(expressions: tuple[str, ...], numbers: tuple[int, ...]) -> Any:
+    """Compiling takes up to seconds, and the same policy is asked again and again: once a process is enough."""
+    engine = importlib.import_module("hyperscan")
+    flags = engine.HS_FLAG_UTF8 | engine.HS_FLAG_CASELESS | engine.HS_FLAG_SINGLEMATCH | engine.HS_FLAG_MULTILINE
+    database = engine.Database(mode=engine.HS_MODE_BLOCK)
+    encoded = [expression.encode() for expression in expressions]
+    database.compile(expressions=encoded, ids=list(numbers), elements=len(encoded), flags=flags)
+    return database
 
 
 def available() -> bool:
