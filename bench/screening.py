@@ -8,8 +8,12 @@ Posts are made up: about 260 bytes of text inside about 2.7 KB of JSON, as Masto
 from __future__ import annotations
 
 import argparse
+import csv
+import gc
+import os
 import random
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,14 +24,19 @@ from typing import Any, ClassVar
 import msgspec
 
 from safeconduct.contracts import Criterion
-from safeconduct.model import Basis, Confidence, Evidence, Finding, Item, Kind, Pattern, Visibility
+from safeconduct.model import Basis, Confidence, Evidence, Field, Finding, Item, Kind, Pattern, Visibility
 from safeconduct.screening.automaton import Automaton
 from safeconduct.screening.batch import Batch, Screen
 from safeconduct.screening.census import CensusWriter
 from safeconduct.screening.domains import DomainSet
 from safeconduct.screening.fields import fields
 from safeconduct.screening.html import reading
+from safeconduct.screening.texts import Text
 from safeconduct.screening.views import fold
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.screening.made import DISGUISES, PHRASE, SPAM, hits
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
 PHRASES, PATTERNS, DOMAINS = 5000, 500, 60_000
@@ -219,15 +228,50 @@ def main() -> None:
     print(f"compiled {PHRASES:,} phrases and {PATTERNS} patterns in {time.process_time() - start:.2f} s "
           f"({automaton.engine})")  # fmt: skip
     run(lines, bodies, patterns, hosts, chosen.engine)
+    disguises()
+    alarms()
+
+
+def disguises() -> None:
+    """How many disguises of one harmless phrase the default views catch."""
+    caught = {
+        name: hits([Pattern(PHRASE)], Text(Field("", source, html))) for name, (source, html, _) in DISGUISES.items()
+    }
+    split = Text(Field("/summary", "buy")), Text(Field("/content", "moonrocks now"))
+    caught["warning and body"] = hits([Pattern(PHRASE)], *split)
+    print(f"disguises of {PHRASE!r} caught: {sum(map(bool, caught.values()))} of {len(caught)}")
+    for name, found in caught.items():
+        print(f"    {name:28} {found[0].view if found else 'MISSED'}")
+
+
+def alarms() -> None:
+    """How many innocent texts the default views hold, beside the plain and folded views alone."""
+    root = Path(os.environ.get("SAFECONDUCT_FIXTURES", "../shared/fixtures")) / "text"
+    if not root.exists():
+        print("false alarms: not measured, SAFECONDUCT_FIXTURES does not lead to texts by others")
+        return
+    with (root / "sms-spam/spam.csv").open(encoding="latin-1", newline="") as file:
+        ham = [row[1] for row in csv.reader(file) if row and row[0] == "ham"]
+    awkward = msgspec.json.decode((root / "blns/blns.json").read_bytes(), type=list[str])
+    for name, texts in (("ham of sms-spam", ham), ("blns", awkward)):
+        read = [[Text(Field("", one))] for one in texts]
+        simple = Automaton([Pattern(one, views=("plain", "folded")) for one in SPAM]).scan(read)
+        every = Automaton([Pattern(one) for one in SPAM]).scan(read)
+        counts = [len({hit.item for _, hit in found}) for found in (simple, every)]
+        print(f"{name}: {len(texts):,} texts, {len(SPAM)} phrases of spam: plain and folded views hit {counts[0]} "
+              f"({counts[0] / len(texts):.2%}), all views {counts[1]} ({counts[1] / len(texts):.2%})")  # fmt: skip
 
 
 def run(lines: list[bytes], bodies: list[str], patterns: list[Pattern], hosts: list[str], engine: str) -> None:
     count = len(lines)
     typed = msgspec.json.Decoder(Create).decode
-    floor = spent(lambda: [typed(line) for line in lines])
+    floor = spent(lambda: sum(typed(line) is not None for line in lines))
     show("parse only, typed (msgspec): the floor", floor, count, floor)
     read = list(items(lines))
-    show("parse, untyped, and make items", spent(lambda: list(items(lines))), count, floor)
+    # In a real run only one batch is alive; here all are, and the collector must not walk them again and again.
+    gc.collect()
+    gc.freeze()
+    show("parse, untyped, and make items", spent(lambda: sum(one is not None for one in items(lines))), count, floor)
     contents = [item.object["content"] for item in read]
     show("HTML to text", spent(lambda: [reading(text) for text in contents]), count, floor)
     show("fold", spent(lambda: [fold(body) for body in bodies]), count, floor)

@@ -38,6 +38,17 @@ DISGUISES: dict[str, tuple[str, bool, str]] = {
     "repeated letters": ("buyyyy mooonrocksss nowwww", False, "squeezed"),
 }
 
+# Words of spam as every corpus has them, deliberately short and plain: the harder test for false alarms.
+SPAM = [
+    "act now", "apply now", "bitcoin giveaway", "buy direct", "buy followers", "call free", "cash bonus", "cash prize",
+    "casino", "cheap meds", "claim now", "click below", "click here", "congratulations you", "credit check", "crypto",
+    "double your money", "earn money", "exclusive deal", "extra income", "fast cash", "free access", "free entry",
+    "free gift", "free membership", "free ringtone", "free trial", "guaranteed", "hot singles", "investment",
+    "limited time", "lottery", "lowest price", "make money", "million dollars", "no obligation", "onlyfans",
+    "order now", "passive income", "pills", "porn", "prize draw", "risk free", "special promotion", "subscribe now",
+    "urgent", "viagra", "weight loss", "winner", "work from home",
+]  # fmt: skip
+
 
 def note(content: str = "", **more: Any) -> dict[str, Any]:
     """A Note."""

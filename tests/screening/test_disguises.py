@@ -14,21 +14,10 @@ from safeconduct.screening.automaton import Automaton
 from safeconduct.screening.engines import available
 from safeconduct.screening.views import fold, skeleton, squeeze
 
-from .made import DISGUISES, PHRASE, hits, text
+from .made import DISGUISES, PHRASE, SPAM, hits, text
 
 ENGINES = ["portable", *(["hyperscan"] if available() else [])]
 BEFORE, AFTER = "Friends, ", " please!"
-
-# Words of spam as every corpus has them, deliberately short and plain: the harder test for false alarms.
-SPAM = [
-    "act now", "apply now", "bitcoin giveaway", "buy direct", "buy followers", "call free", "cash bonus", "cash prize",
-    "casino", "cheap meds", "claim now", "click below", "click here", "congratulations you", "credit check", "crypto",
-    "double your money", "earn money", "exclusive deal", "extra income", "fast cash", "free access", "free entry",
-    "free gift", "free membership", "free ringtone", "free trial", "guaranteed", "hot singles", "investment",
-    "limited time", "lottery", "lowest price", "make money", "million dollars", "no obligation", "onlyfans",
-    "order now", "passive income", "pills", "porn", "prize draw", "risk free", "special promotion", "subscribe now",
-    "urgent", "viagra", "weight loss", "winner", "work from home",
-]  # fmt: skip
 
 
 def fixtures() -> Path:

@@ -83,6 +83,9 @@ class _Found:
     hits: list[tuple[int, Hit]] = field(default_factory=list)
     spans: dict[tuple[int, int, str], list[Span]] = field(default_factory=dict)
 
+    def count(self, number: int, item: int, text: Text) -> int:
+        return len(self.spans.get((number, item, text.field.pointer), ()))
+
     def add(self, number: int, pattern: Pattern, item: int, text: Text, view: str, span: Span) -> None:
         seen = self.spans.setdefault((number, item, text.field.pointer), [])
         start, end = span
@@ -224,6 +227,9 @@ class Automaton:
         for place, forms in self._disguised.find([variant.text for _, _, variant in flat], loose):
             item, text, variant = flat[place]
             for form in forms:
+                known = found.count(form.number, item, text)
+                if known and variant.drawn is None and known >= variant.text.count(form.text):
+                    continue  # the plainer views found all of them
                 if variant.view in self.patterns[form.number].views:
                     self._add_disguised(form, item, text, variant, found)
 

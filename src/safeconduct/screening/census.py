@@ -180,10 +180,10 @@ def sketches(texts: Sequence[str]) -> numpy.ndarray[tuple[int, int], numpy.dtype
     starts = numpy.concatenate(([0], numpy.cumsum(lengths[long])[:-1]))
     hashed, keep = _shingles(letters, starts, lengths[long])
     begins = numpy.searchsorted(keep, starts)
+    mixed = numpy.empty_like(hashed)
     for place, multiplier in enumerate(_MULTIPLIERS):
-        mixed = (hashed ^ numpy.uint32(multiplier)) * numpy.uint32(multiplier)
-        mixed ^= mixed >> numpy.uint32(15)
-        mixed *= numpy.uint32(0x2C1B3C6D)
+        # An odd multiplier permutes the numbers; what was mixed well before needs no more.
+        numpy.multiply(hashed, numpy.uint32(multiplier), out=mixed)
         made[place, long] = numpy.minimum.reduceat(mixed, begins)
     return made
 
@@ -191,11 +191,15 @@ def sketches(texts: Sequence[str]) -> numpy.ndarray[tuple[int, int], numpy.dtype
 def _shingles(letters: Any, starts: Any, lengths: Any) -> tuple[Any, Any]:
     """The hash of every shingle that lies inside one text, and where it starts in the joined letters."""
     size = len(letters) - _SHINGLE + 1
-    hashed = numpy.zeros(size, dtype=numpy.uint32)
-    for place in range(_SHINGLE):
-        hashed = hashed * numpy.uint32(0x01000193) + letters[place : place + size]
+    hashed = letters[:size] * numpy.uint32(0x9E3779B1)
+    for place in range(1, _SHINGLE):
+        hashed *= numpy.uint32(0x01000193)
+        hashed += letters[place : place + size]
     hashed ^= hashed >> numpy.uint32(16)
     hashed *= numpy.uint32(0x7FEB352D)
+    hashed ^= hashed >> numpy.uint32(15)
+    hashed *= numpy.uint32(0x846CA68B)
+    hashed ^= hashed >> numpy.uint32(16)
     inside = numpy.ones(size, dtype=bool)
     for back in range(1, _SHINGLE):
         over = (starts + lengths) - back

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def ascii_host(host: str) -> str:
     """The host as the DNS knows it: lower case, IDNA, without a trailing dot.  What has no such form stays as it is."""
     host = host.strip().strip(".").lower()
@@ -21,6 +21,9 @@ def ascii_host(host: str) -> str:
     except (UnicodeError, ValueError):
         # Longer than a label may be, or letters IDNA 2003 refuses: still one and the same text for comparing.
         return host.encode("utf-8", "replace").decode("utf-8").lower()
+
+
+_REMEMBERED = 8192  # hosts; memory must not grow with an import
 
 
 class DomainSet:
@@ -40,7 +43,7 @@ class DomainSet:
         """The entry, as it was written, that lists this host or a domain above it; "" if there is none."""
         known = self._memory.get(host)
         if known is None:
-            if len(self._memory) >= 65536:
+            if len(self._memory) >= _REMEMBERED:
                 self._memory.clear()
             known = self._memory[host] = self._walk(ascii_host(host))
         return known

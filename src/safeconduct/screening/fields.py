@@ -56,14 +56,15 @@ def fields(item: Item) -> Fields:
 
 
 def _object(thing: Mapping[str, Any], pointer: str, found: Fields, depth: int) -> None:
+    readers = _READERS.get
     for key, value in thing.items():
-        if key in _SKIPPED or not value or value is True:
+        reader = readers(key, _unknown)
+        if reader is None or not value:
             continue
-        reader = _READERS.get(key)
-        if reader is not None:
-            reader(thing, value, f"{pointer}/{key}", found, depth)
-        else:
+        if reader is _unknown:
             _other(value, f"{pointer}/{_escaped(key)}", found, depth)
+        else:
+            reader(thing, value, f"{pointer}/{key}", found, depth)
         if len(found) >= _MANY:
             found.complete = False
             return
@@ -169,8 +170,12 @@ def _summary(thing: Mapping[str, Any], value: object, pointer: str, found: Field
         _text(thing, value, pointer, found, depth)
 
 
+def _unknown(thing: Mapping[str, Any], value: object, pointer: str, found: Fields, depth: int) -> None:
+    _other(value, pointer, found, depth)
+
+
 _Reader = Callable[[Mapping[str, Any], object, str, Fields, int], None]
-_READERS: dict[str, _Reader] = {
+_READERS: dict[str, _Reader | None] = dict.fromkeys(_SKIPPED) | {
     "content": _content,
     "summary": _summary,
     "name": _text,

@@ -28,7 +28,7 @@ _ENDING = ".,;:!?'’…)]}"
 _ACCT = re.compile(r"@?[^@\s/]+@([^@\s/:]+)")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def host_of(href: str) -> str:
     """The host of an address: lower case, without port, user or trailing dot, IDNA-encoded; "" if it has none."""
     href = _DROPPED.sub("", href.strip())
@@ -48,14 +48,21 @@ def bare_links(text: str) -> Iterator[str]:
     for sign in ("://", ":\\\\"):
         place = text.find(sign)
         while place >= 0:
-            scheme = _SCHEME.search(text[max(0, place - 30) : place])
             rest = _REST.match(text, place)
-            if scheme is not None and rest is not None:
-                yield (scheme[0] + rest[0]).rstrip(_ENDING)
+            scheme = _scheme(text, place) if rest is not None else ""
+            if scheme and rest is not None:
+                yield (scheme + rest[0]).rstrip(_ENDING)
             place = text.find(sign, place + 3)
     if "www." in text:
         for match in _WWW.finditer(text):
             yield "https://" + match[0].rstrip(_ENDING)
+
+
+def _scheme(text: str, place: int) -> str:
+    if text.endswith("https", 0, place) and not text[place - 6 : place - 5].isalnum():
+        return "https"
+    found = _SCHEME.search(text[max(0, place - 30) : place])
+    return found[0] if found is not None else ""
 
 
 def links_of(item: Item, texts: Iterable[tuple[Field, Reading | None, str]]) -> list[Link]:
