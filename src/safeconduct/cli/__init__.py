@@ -1,6 +1,6 @@
 """One file = one command; a command is found because its file is there.
 
-Exit codes: 0 done, 1 held or refused something that needs a person, 2 wrong use, 3 failed.
+Exit codes: 0 done, 1 something needs a person, 2 wrong use, 3 failed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,37 @@ import click
 from safeconduct import __version__
 from safeconduct.errors import PolicyError, SafeconductError
 
+STORY = ("inspect", "probe", "plan", "copy", "queue", "decide", "trace", "undo", "verify", "policy")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Program(click.Group):
+    """Lists its commands in the order in which they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The story first, then whatever else is there."""
+        del ctx
+        return [*(name for name in STORY if name in self.commands), *sorted(set(self.commands) - set(STORY))]
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="safeconduct")
 def safeconduct() -> None:
-    """Safe passage for people, posts and communities between Fediverse services and their neighbours."""
+    """Safe passage for people, posts and communities between Fediverse services and their neighbours.
+
+    A SOURCE is the path of an archive: a Mastodon export (.zip, .tar.gz), a container, or a remainder.
+
+    A DESTINATION is site:DIR, container:FILE, gotosocial:https://HOST, mastodon:https://HOST or nowhere.  The token
+    of a receiving account is read from SAFECONDUCT_TOKEN, never from the command line.
+
+    A TRANSFER is the id that copy printed, its beginning, or the word last.
+
+    \b
+    Exit codes:
+      0  done
+      1  done, and something waits for a person, was refused, or could not be read or delivered
+      2  wrong use, or a mistake in a policy
+      3  failed
+    """
 
 
 for _module in pkgutil.iter_modules(__path__):

@@ -21,13 +21,15 @@ DONE, NEEDS_A_PERSON, FAILED = 0, 1, 3
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
 def common(command: Command) -> Command:
     """``--home`` and ``--json``."""
-    command = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")(command)
     return click.option(
         "--home", type=click.Path(path_type=Path, file_okay=False), envvar="SAFECONDUCT_HOME", default=_default_home,
         show_default="~/.local/share/safeconduct", help="Where Safeconduct keeps its journal and plans.",
-    )(command)  # fmt: skip
+    )(json_option(command))  # fmt: skip
 
 
 def _default_home() -> Path:
@@ -80,7 +82,11 @@ loopback_option = click.option(
     "--loopback", is_flag=True, help="Allow http to a server on this very machine (for tests)."
 )
 policy_option = click.option(
-    "--policy", "policies", multiple=True, help="A preset's name or a TOML file; may be given again, the stricter wins."
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="POLICY",
+    help="A preset's name or a TOML file; may be given again, the stricter wins.",
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from safeconduct.cli._queries import named
 from safeconduct.cli._shell import (
     DONE,
     FAILED,
@@ -31,10 +32,10 @@ from safeconduct.steps.copy import Result
 from safeconduct.steps.plan import plan_report
 from safeconduct.steps.planfile import Plan
 from safeconduct.steps.probe import policies_for, probe
-from safeconduct.steps.transfer import Transfer, find, unfinished
+from safeconduct.steps.transfer import UNDONE, Transfer, find, unfinished
 
 
-@click.command("copy")
+@click.command("copy", short_help="Execute a plan: quietly, with the old dates.")
 @click.argument("source", required=False)
 @click.argument("destination", required=False)
 @click.option(
@@ -109,10 +110,11 @@ def _plan(
     given: dict[str, Any],
 ) -> tuple[Plan, Source]:
     if resume:
-        kept = find(home, resume)
+        kept = named(home, resume)
         return Plan(kept.plan_path), open_source(kept.source)
     if plan_path:
         plan = Plan(plan_path)
+        _not_undone(home, plan)
         return plan, open_source(source or plan.header.source)
     if not (source and spec):
         raise click.UsageError("Give SOURCE and DESTINATION, or --plan FILE, or --resume TRANSFER.")
@@ -132,6 +134,15 @@ def _resumed(started: Transfer, given: dict[str, Any]) -> Plan:
             f"`safeconduct copy --resume {started.id}` or take it back with `safeconduct undo {started.id}` first."
         )
     return plan
+
+
+def _not_undone(home: Home, plan: Plan) -> None:
+    for known in (find(home, identity) for identity in home.transfers()):
+        if known.plan_digest == plan.digest and known.state == UNDONE:
+            raise PlanError(
+                f"This plan was carried out as transfer {known.id} and taken back. Nothing was written now. "
+                "Make a new plan to copy it again."
+            )
 
 
 def _fresh(home: Home, archive: Source, source: str, spec: str, path: Path, given: dict[str, Any]) -> Plan:

@@ -15,7 +15,7 @@ from safeconduct.reports.text import inspection_text
 from safeconduct.steps.report import inspection_report
 
 
-@click.command("inspect")
+@click.command("inspect", short_help="What is in an archive, and what a community would say to it.")
 @click.argument("source")
 @policy_option
 @click.option(
@@ -34,7 +34,10 @@ def command(
     home: Path,
     as_json: bool,
 ) -> None:
-    """The whole import report: what is in SOURCE and what a community would say to it.  Delivers nothing."""
+    """The whole import report: what is in SOURCE and what a community would say to it.  Delivers nothing.
+
+    Without --policy, the preset careful speaks.
+    """
     chosen = [read_policy(name) for name in policies or ("careful",)]
     archive = open_source(source)
     with (

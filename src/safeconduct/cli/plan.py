@@ -27,7 +27,7 @@ from safeconduct.steps.plan import plan_report
 from safeconduct.steps.probe import policies_for, probed
 
 
-@click.command("plan")
+@click.command("plan", short_help="The dry run: every item's fate, before anything leaves.")
 @click.argument("source")
 @click.option("--to", "spec", required=True, metavar="DESTINATION", help="As in site:DIR or gotosocial:https://host")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), default=Path("plan.jsonl"),
@@ -39,7 +39,10 @@ from safeconduct.steps.probe import policies_for, probed
 @common
 @click.pass_context
 def command(context: click.Context, /, source: str, spec: str, output: Path, page: Path | None, **given: Any) -> None:
-    """Every item's fate and reason before anything leaves; this *is* the dry run.  Works offline after `probe`."""
+    """Every item's fate and reason before anything leaves: this is the dry run.
+
+    Works offline: what a server allows is taken from the last `probe`.  `copy --plan` executes exactly this plan.
+    """
     archive = open_source(source)
     about = archive.about()
     choices = choices_of(given)

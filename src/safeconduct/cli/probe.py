@@ -15,7 +15,7 @@ from safeconduct.reports.words import abilities_text
 from safeconduct.steps.probe import probe
 
 
-@click.command("probe")
+@click.command("probe", short_help="What a destination is and allows today.")
 @click.argument("destination")
 @loopback_option
 @common

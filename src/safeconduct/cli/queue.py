@@ -6,22 +6,22 @@ from pathlib import Path
 
 import click
 
+from safeconduct.cli._queries import named
 from safeconduct.cli._shell import DONE, NEEDS_A_PERSON, common, put
 from safeconduct.home import Home
 from safeconduct.reports.words import held_text, queue_text
 from safeconduct.steps.queue import held_item, queue
-from safeconduct.steps.transfer import find
 
 
-@click.command("queue")
-@click.option("--transfer", default="", help="Only of this transfer.")
-@click.option("--show", "number", type=int, help="With --transfer: the text of this held item.")
+@click.command("queue", short_help="What waits for a person, in groups.")
+@click.option("--transfer", default="", help="Only of this transfer: its id, its beginning, or last.")
+@click.option("--show", "number", type=int, metavar="ITEM", help="With --transfer: the text of this held item.")
 @common
 @click.pass_context
 def command(context: click.Context, /, transfer: str, number: int | None, home: Path, as_json: bool) -> None:
     """What waits for a person, one row for each group that a single decision would settle."""
     with Home(home) as place:
-        chosen = find(place, transfer) if transfer else None
+        chosen = named(place, transfer) if transfer else None
         if number is not None:
             if chosen is None:
                 raise click.UsageError("--show needs --transfer: item numbers count within one transfer.")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from safeconduct.cli._queries import query_of, which
+from safeconduct.cli._queries import given_any, named, query_of, which
 from safeconduct.cli._shell import common, put
 from safeconduct.home import Home
 from safeconduct.model import Json
@@ -17,7 +17,7 @@ from safeconduct.steps.trace import journey, trace
 from safeconduct.steps.transfer import find
 
 
-@click.command("trace")
+@click.command("trace", short_help="Everything known about a post, an address, a transfer.")
 @click.argument("thing", default="")
 @which
 @click.option("--journal", "whole_journal", is_flag=True, help="With --transfer: every entry of its journal, checked.")
@@ -29,9 +29,11 @@ def command(thing: str, whole_journal: bool, home: Path, as_json: bool, **given:
     """
     with Home(home) as place:
         if whole_journal:
-            entries = journey(place, find(place, given["transfer"]).id)
+            if not given["transfer"]:
+                raise click.UsageError("--journal needs --transfer: each transfer has a journal of its own.")
+            entries = journey(place, named(place, given["transfer"]).id)
             put(entries, journey_text(entries), as_json)
-        elif not thing and not any(value not in ("", None, -1) for value in given.values()):
+        elif not thing and not given_any(given):
             rows = _transfers(place)
             put(rows, transfers_text(rows), as_json)
         else:

@@ -7,17 +7,16 @@ from typing import Any
 
 import click
 
-from safeconduct.cli._queries import query_of, which
+from safeconduct.cli._queries import given_any, named, query_of, which
 from safeconduct.cli._shell import DONE, FAILED, common, loopback_option, progress, put, terms_of
 from safeconduct.flow import open_destination, undone
 from safeconduct.home import Home
 from safeconduct.reports.words import rollback_text
 from safeconduct.steps.planfile import Plan
 from safeconduct.steps.trace import trace
-from safeconduct.steps.transfer import find
 
 
-@click.command("undo")
+@click.command("undo", short_help="Take back what was delivered, newest first.")
 @click.argument("transfer_id", metavar="TRANSFER")
 @which
 @loopback_option
@@ -26,10 +25,13 @@ from safeconduct.steps.transfer import find
 def command(
     context: click.Context, /, transfer_id: str, loopback: bool, home: Path, as_json: bool, **given: Any
 ) -> None:
-    """Take back what TRANSFER delivered, newest first: all of it, or the items that the options describe."""
+    """Take back what TRANSFER delivered, newest first: all of it, or the items that the options describe.
+
+    What could not be taken back is listed with the reason.  Undoing twice is undoing once.
+    """
     with Home(home) as place:
-        transfer = find(place, transfer_id)
-        chosen = any(value not in ("", None, -1) for key, value in given.items() if key != "transfer")
+        transfer = named(place, transfer_id)
+        chosen = given_any({**given, "transfer": ""})
         query = query_of(place, "", {**given, "transfer": transfer.id})
         numbers = [one.number for one in trace(place, query)] if chosen else None
         header = Plan(transfer.plan_path).header

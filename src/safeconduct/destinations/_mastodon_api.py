@@ -34,7 +34,7 @@ class Api:
 
     def __init__(self, place: str, terms: Terms) -> None:
         if not terms.token:
-            raise DeliveryError(f"{place} needs a token of the receiving account.")
+            raise DeliveryError(f"{place} needs a token of the receiving account. Put it into SAFECONDUCT_TOKEN.")
         self.terms = terms
         self.client = Client(place, terms.token, loopback=terms.loopback)
         self.host = self.client.host

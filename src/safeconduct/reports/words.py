@@ -2,59 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
-from safeconduct.model import Json
+from safeconduct.model import Fate, Json
+from safeconduct.reports.sentences import FATES, KINDS, kinds, listed, many, rows_of
 
 Row = Mapping[str, Json]
 SHOWN = 20
+WIDTH = 100
+TAKEN_BACK = "It was taken back with undo; make a new plan to carry it again."
 
 
 def copy_text(report: Row) -> str:
     """What a copy did, beside what was planned."""
-    totals = report["plan"]["totals"]
-    lines = [
-        f"Transfer {report['transfer']} to {report['destination']}",
-        "",
-        f"  {report['delivered']} of {report['planned']} planned deliveries are there.",
-    ]
-    if report["already_there"]:
-        lines.append(f"  {report['already_there']} were there already, from an earlier transfer.")
-    lines += [f"  {count} {fate}" for fate, count in sorted(totals.items())]
+    transfer, totals = report["transfer"], report["plan"]["totals"]
+    lines = [f"Transfer {transfer} to {report['destination']}", "", _there(report)]
+    lines += [f"  {FATES[Fate(fate)][0]} {count:>9,}  {FATES[Fate(fate)][1]}" for fate, count in rows_of(totals, FATES)]
     if report["failed"]:
-        lines += ["", f"{report['failed']} did not arrive:"]
-        lines += _cut([f"  item {row['item']}: {row['reason']}" for row in report["differences"]])
+        lines += ["", f"{report['failed']:,} did not arrive:"]
+        lines += _cut([f"  item {row['item']}: {_why(row['reason'])}" for row in report["differences"]])
         lines.append("Run the same command again to try those once more.")
     if report["remainder"]:
         lines += ["", "What stayed behind is yours and is kept here, readable as a source:", f"  {report['remainder']}"]
-    lines += ["", f"To take all of it back:  safeconduct undo {report['transfer']}"]
+    lines.append("")
+    if totals.get(Fate.HELD):
+        lines.append(f"What waits for a person:  safeconduct queue --transfer {transfer}")
+    lines.append(f"To take all of it back:   safeconduct undo {transfer}")
     return "\n".join(lines)
+
+
+def _there(report: Row) -> str:
+    """New ones and those of an earlier transfer are both there."""
+    new, before = report["delivered"], report["already_there"]
+    parts = f": {new:,} new, {before:,} from an earlier transfer" if before else ""
+    return (
+        f"  {new + before:,} of {many(report['planned'], 'planned delivery', 'planned deliveries')} are there{parts}."
+    )
+
+
+def _why(reason: str) -> str:
+    return TAKEN_BACK if reason in ("still undone", "still undoing") else reason
+
+
+def decided_text(report: Row) -> str:
+    """What was decided, about how much, and what else was found in the same items."""
+    lines = [f"{report['action']}: {listed(kinds(report['kinds']))}. It takes effect with the next plan or copy."]
+    if report["also_found"]:
+        lines.append(f"Also found in some of them: {_found(report['also_found'])}. Your word counts for those too.")
+    return "\n".join(lines)
+
+
+def _found(counted: Mapping[str, int]) -> str:
+    return listed([f"{name} ({count:,})" for name, count in Counter(counted).most_common()])
 
 
 def rollback_text(report: Row) -> str:
     """What was taken back, and what could not be."""
-    lines = [f"Took back {report['undone']} deliveries of transfer {report['transfer']}."]
+    count = report["undone"]
+    lines = [f"Took back {many(count, 'delivery', 'deliveries')} of transfer {report['transfer']}."]
+    if not count and not report["failed"]:
+        lines = [f"Nothing that transfer {report['transfer']} delivered is there any more."]
     if report["leftovers"]:
-        kinds: dict[str, int] = {}
-        for row in report["leftovers"]:
-            kinds[row["reason"]] = kinds.get(row["reason"], 0) + 1
+        reasons = Counter(row["reason"] for row in report["leftovers"])
         lines += ["", "What could not be taken back:"]
-        lines += _cut([f"  {count} items: {reason}" for reason, count in kinds.items()])
+        lines += _cut([f"  {many(count, 'item')}: {reason}" for reason, count in reasons.most_common()])
     if report["failed"]:
-        lines += ["", f"{report['failed']} are still there. Run the same command again."]
+        lines += ["", f"{report['failed']:,} are still there. Run the same command again."]
     return "\n".join(lines)
 
 
 def traced_text(found: Sequence[Row]) -> str:
-    """One line for each item found."""
+    """One paragraph for each item found, under the transfer it belongs to."""
     if not found:
         return "Nothing here fits that description."
-    lines = [f"{len(found)} items"] + [
-        f"  {row['transfer']} item {row['number']} ({row['kind']}) {row['origin']}: {row['fate']}"
-        f"{', ' + row['state'] if row['state'] else ''}{'. ' + row['reason'] if row['reason'] else ''}"
-        for row in found
-    ]
+    lines = [f"{many(len(found), 'item')}:"]
+    transfer = ""
+    for row in found:
+        if row["transfer"] != transfer:
+            transfer = row["transfer"]
+            lines += ["", f"Transfer {transfer}"]
+        lines += _folded(f"{_shape(row['fate'])} item {row['number']}, {_kind(row)}, {row['origin']}: {_outcome(row)}")
     return "\n".join(lines)
+
+
+def _outcome(row: Row) -> str:
+    """An item that never travelled has no state; one that was taken back has."""
+    state = f", {row['state']}" if row["state"] else ""
+    found = f" Found: {', '.join(row['criteria'])}." if row["criteria"] else ""
+    return f"{row['fate']}{state}. {row['reason']}".rstrip() + found
 
 
 def journey_text(entries: Sequence[Row]) -> str:
@@ -69,27 +106,40 @@ def transfers_text(rows: Sequence[Row]) -> str:
 
 
 def queue_text(groups: Sequence[Row]) -> str:
-    """What waits, one line for each group."""
+    """What waits, one paragraph for each group, under the transfer it belongs to."""
     if not groups:
         return "Nothing waits for a decision."
-    lines = [f"{sum(row['count'] for row in groups)} items wait in {len(groups)} groups:"]
-    lines += [
-        f"  ◌ {row['count']:>5} {row['kind']} · {row['finding']} · {row['because']} "
-        f"(first: item {row['first']} of {row['transfer']})"
-        for row in groups
-    ]
-    lines += ["", "To see one:     safeconduct queue --transfer ID --show N",
-              "To settle some: safeconduct decide accept --transfer ID --criterion NAME --because '…'"]  # fmt: skip
+    waiting = sum(row["count"] for row in groups)
+    lines = [f"{many(waiting, 'item')} {_wait(waiting)} in {many(len(groups), 'group')}."]
+    for transfer in dict.fromkeys(row["transfer"] for row in groups):
+        lines += ["", f"Transfer {transfer}"]
+        for row in groups:
+            if row["transfer"] == transfer:
+                lines += _folded(
+                    f"◌ {_kinds(row)}: {row['because']} ({row['finding']}; the first is item {row['first']})"
+                )
+    lines += ["", *_next(groups[0])]
     return "\n".join(lines)
+
+
+def _next(group: Row) -> Iterator[str]:
+    """The commands for the largest group: a person copies them, and changes the name and the sentence."""
+    transfer, finding = group["transfer"], group["finding"]
+    yield f"To read one:       safeconduct queue --transfer {transfer} --show {group['first']}"
+    yield f"To settle a group: safeconduct decide accept --transfer {transfer} --criterion {finding} --because '…'"
+
+
+def _wait(count: int) -> str:
+    return "waits" if count == 1 else "wait"
 
 
 def held_text(item: Row) -> str:
     """One held item.  Control characters are shown, not sent to the terminal."""
     body = item["record"].get("object", item["record"]) if isinstance(item["record"], Mapping) else item["record"]
     text = body.get("content", body) if isinstance(body, Mapping) else body
-    return "\n".join(
-        [f"Item {item['item']}, {item['origin']}, {item['fate']}: {item['because']}", "", _inert(str(text))]
-    )
+    head = [f"Item {item['item']}, {item['origin']}, {item['fate']}: {item['because']}"]
+    found = [f"Found: {', '.join(item['criteria'])}"] if item["criteria"] else []
+    return "\n".join([*head, *found, "", _inert(str(text))])
 
 
 def abilities_text(report: Row) -> str:
@@ -106,6 +156,29 @@ def abilities_text(report: Row) -> str:
     if report["policy"]:
         lines.append("  publishes an intake policy; copies there follow the stricter of it and yours")
     return "\n".join(lines)
+
+
+def _shape(fate: str) -> str:
+    return FATES[Fate(fate)][0]
+
+
+def _kind(row: Row) -> str:
+    return KINDS.get(row["kind"], (row["kind"], ""))[0]
+
+
+def _kinds(row: Row) -> str:
+    return many(row["count"], *KINDS.get(row["kind"], (row["kind"], row["kind"])))
+
+
+def _folded(text: str) -> list[str]:
+    return textwrap.wrap(
+        _inert(text),
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def _detail(detail: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,6 +11,10 @@ from safeconduct.steps.planfile import Line, own_post
 
 SECONDS_A_REQUEST = 0.03  # measured on one connection to a GoToSocial with some thousand posts
 EXAMPLES = 5
+SENTENCES = 500  # a destination that writes another sentence for every item must not fill the memory
+NAMES = re.compile(r"\S*[@\d]\S*")  # accounts and numbers: sentences that differ only in them are one reason
+
+Why = tuple[Fate, str, str]
 
 
 class Summary:
@@ -18,7 +23,7 @@ class Summary:
     def __init__(self, abilities: Abilities) -> None:
         self._abilities = abilities
         self._fates: dict[str, Counter[str]] = {}
-        self._reasons: dict[tuple[Fate, str], Reasoned] = {}
+        self._reasons: dict[Why, Reasoned] = {}
         self._own: Counter[bool] = Counter()
         self._boosts: Counter[bool] = Counter()
         self._requests = 0
@@ -29,7 +34,7 @@ class Summary:
         """Count one line."""
         carried = line.fate in (Fate.ARRIVES, Fate.ADAPTED)
         self._fates.setdefault(line.kind, Counter())[line.fate] += 1
-        self._reasons.setdefault((line.fate, line.code), Reasoned()).add(line)
+        self._reasoned(line).add(line)
         if own_post(line):
             self._own[carried] += 1
         if line.kind == Kind.BOOST:
@@ -38,6 +43,13 @@ class Summary:
             self._requests += 1 + len(line.shape.media)
             if line.shape.kind in self._abilities.seen_by_others:
                 self._others_see[line.shape.kind] += 1
+
+    def _reasoned(self, line: Line) -> Reasoned:
+        """The group of this line: one code may have several sentences, and each is true only of its own lines."""
+        why = line.fate, line.code, NAMES.sub("…", line.reason)
+        if why not in self._reasons and len(self._reasons) >= SENTENCES:
+            why = line.fate, line.code, ""
+        return self._reasons.setdefault(why, Reasoned())
 
     def rows(self, questions: Sequence[str]) -> dict[str, Json]:
         """What the plan's footer and its report hold."""
@@ -80,14 +92,14 @@ class Reasoned:
     def count(self) -> int:
         return self._count
 
-    def row(self, key: tuple[Fate, str]) -> dict[str, Json]:
+    def row(self, key: Why) -> dict[str, Json]:
         return {
             "fate": key[0], "code": key[1], "count": self._count, "reason": self._reason,
             "kinds": dict(self._kinds), "examples": self._examples,
         }  # fmt: skip
 
 
-def _by_count(entry: tuple[tuple[Fate, str], Reasoned]) -> tuple[int, tuple[Fate, str]]:
+def _by_count(entry: tuple[Why, Reasoned]) -> tuple[int, Why]:
     return -entry[1].count, entry[0]
 
 
