@@ -139,3 +139,15 @@ def test_listed_means_equal_or_below(hosts: list[str], host: str) -> None:
 
 def test_an_impossible_host_is_still_compared() -> None:
     assert ascii_host("é" * 80 + ".example") == "é" * 80 + ".example"
+
+
+def test_the_own_addresses_of_a_poll_are_no_links_in_it() -> None:
+    poll = {
+        "type": "Question",
+        "id": "https://old.example/1",
+        "url": "https://old.example/@alice/1",
+        "to": ["https://www.w3.org/ns/activitystreams#Public"],
+        "content": "<p>Bread?</p>",
+        "oneOf": [{"type": "Note", "name": "https://bread.example"}],
+    }
+    assert [link.host for link in links(item(poll, kind=Kind.POLL))] == ["bread.example"]

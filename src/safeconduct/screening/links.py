@@ -106,7 +106,7 @@ def _structural(item: Item, found: dict[tuple[str, str], Link]) -> dict[str, str
         _boosted(thing, found)
     elif item.kind is Kind.PROFILE:
         _profile(thing, found)
-    elif item.kind is not Kind.POST:
+    elif item.kind not in (Kind.POST, Kind.POLL):
         _related(thing, found)
     return known
 
