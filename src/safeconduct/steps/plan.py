@@ -275,7 +275,25 @@ def _parents(inspection: Inspection) -> numpy.ndarray:
     order = numpy.argsort(idents, kind="stable")
     places = numpy.searchsorted(idents[order], parents).clip(max=len(order) - 1)
     found = order[places]
-    return numpy.where((parents != 0) & (idents[found] == parents), found, -1)
+    return _without_circles(numpy.where((parents != 0) & (idents[found] == parents), found, -1))
+
+
+def _without_circles(parents: numpy.ndarray) -> numpy.ndarray:
+    """Posts that answer each other in a circle, or themselves, would wait for ever: one of them answers nobody.
+
+    A circle has at least one post that answers a later one, so only chains from those are followed.
+    """
+    done = numpy.zeros(len(parents), dtype=bool)
+    for start in numpy.flatnonzero(parents >= numpy.arange(len(parents))):
+        path: set[int] = set()
+        place = int(start)
+        while place >= 0 and not done[place] and place not in path:
+            path.add(place)
+            place = int(parents[place])
+        if place in path:
+            parents[place] = -1
+        done[list(path)] = True
+    return parents
 
 
 def _twins(inspection: Inspection) -> numpy.ndarray:
