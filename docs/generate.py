@@ -1,7 +1,8 @@
-"""Writes the reference pages that are derived: one for each criterion, their index, and the presets as prose.
+"""Writes the reference pages that are derived: the criteria, the presets, the command line, sources, destinations.
 
-``python docs/generate.py`` writes them; a test compares what is committed with what would be written.  A page is made
-from the criterion's docstring, its parameters and its examples, so adding a criterion adds its page.
+``python docs/generate.py`` writes them; a test compares what is committed with what would be written.  A criterion's
+page is made from its docstring, its parameters and its examples, so adding a criterion adds its page; the page of
+the command line is made from what ``--help`` prints, the others from docstrings.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 
+from safeconduct.cli import safeconduct
 from safeconduct.discover import plugins
 from safeconduct.policy import explain, presets, read_policy
 from safeconduct.policy.questions import bases
@@ -20,6 +23,11 @@ from safeconduct.policy.questions import bases
 REFERENCE = Path(__file__).parent / "reference"
 MADE = "<!-- Made by docs/generate.py from the code: change it there. -->\n\n"
 SHOWN = 3  # items of an example about many
+
+PLUGINS = {
+    "sources": "What can be read. A source is recognised by itself; you only give its path.",
+    "destinations": "Where items can go: the name, a colon, and the place, as in `site:my-site`.",
+}
 
 Page = tuple[Path, str]
 
@@ -31,6 +39,9 @@ def pages() -> Iterator[Page]:
     for name, kind in criteria.items():
         yield Path(f"criteria/{name}.md"), MADE + _criterion(name, kind)
     yield Path("presets.md"), MADE + _presets()
+    yield Path("cli.md"), MADE + _cli()
+    for folder, about in PLUGINS.items():
+        yield Path(f"{folder}.md"), MADE + _plugins(folder, about)
 
 
 def write() -> None:
@@ -148,6 +159,78 @@ def _presets() -> str:
 def _preset(name: str) -> str:
     title, _, prose = explain(read_policy(name)).partition("\n\n")
     return f"## {name}: {title}\n\n" + prose.replace(":\n• ", ":\n\n• ").replace("• ", "- ")
+
+
+def _plugins(folder: str, about: str) -> str:
+    made = [f"# {folder.capitalize()}", about]
+    for name, kind in plugins(folder).items():
+        module = inspect.getmodule(kind)
+        made += [f"## {name}", _prose(kind.__doc__), _prose(module.__doc__ if module else "")]
+    return "\n\n".join(part for part in made if part) + "\n"
+
+
+def _prose(text: str | None) -> str:
+    return inspect.cleandoc(text or "").replace("``", "`")
+
+
+def _cli() -> str:
+    top = click.Context(safeconduct, info_name="safeconduct")
+    made = ["# The command line", _help(safeconduct)]
+    for name, command in _commands(safeconduct, top):
+        made += [f"## safeconduct {name}", *_command(name, command)]
+    return "\n\n".join(made) + "\n"
+
+
+def _commands(group: click.Group, context: click.Context, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command in the order of ``--help``; those of a group after the group."""
+    for name in group.list_commands(context):
+        command = group.commands[name]
+        yield before + name, command
+        if isinstance(command, click.Group):
+            yield from _commands(command, context, f"{name} ")
+
+
+def _command(name: str, command: click.Command) -> Iterator[str]:
+    context = click.Context(command, info_name=f"safeconduct {name}")
+    yield _help(command)
+    yield f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```"
+    options = [one for one in command.params if isinstance(one, click.Option)]
+    if options:
+        yield "\n".join(["| option | what it does | unless given |", "|---|---|---|", *map(_option, options)])
+
+
+def _help(command: click.Command) -> str:
+    """As ``--help`` has it; a block that click must not fold (``\\b``) is a list here."""
+    parts = []
+    for part in inspect.cleandoc(command.help or "").split("\n\n"):
+        head, *rows = part.removeprefix("\b\n").split("\n")
+        if part.startswith("\b"):
+            parts.append("\n".join([head, "", *(f"- {row.strip()}" for row in rows)]))
+        else:
+            parts.append(" ".join(part.split()))
+    return "\n\n".join(parts)
+
+
+def _option(option: click.Option) -> str:
+    said = (option.help or "").replace("|", "\\|")
+    names = ", ".join(option.opts)
+    takes = "" if option.is_flag else f" {_takes(option)}"
+    return f"| `{names}{takes}` | {said} | {_unless(option)} |"
+
+
+def _takes(option: click.Option) -> str:
+    """The choices, or the word that stands for a value."""
+    if isinstance(option.type, click.Choice):
+        return "\\|".join(f'"{one}"' if " " in one else one for one in option.type.choices)
+    return option.metavar or option.type.name.upper()
+
+
+def _unless(option: click.Option) -> str:
+    if option.required:
+        return "must be given"
+    if isinstance(option.show_default, str):
+        return option.show_default
+    return f"`{option.default}`" if option.show_default and option.default is not None else ""
 
 
 if __name__ == "__main__":
