@@ -93,7 +93,8 @@ def test_every_letter_survives_in_order(page: str) -> None:
 @given(pages)
 def test_without_links_no_address_is_left_that_a_server_could_link(page: str) -> None:
     made = words(page, Rules(no_links=True))
-    bare = re.sub(r"(?s)```.*?```|<pre>.*?</pre>|`[^`]*`", "", made.text)
+    bare = re.sub(r"(?s)<pre>.*?</pre>", "", made.text)  # code is shown, not linked; an escaped ` opens none
+    bare = re.sub(r"(?s)```.*?```|(?<!\\)`[^`]*`", "", bare)
     assert not re.search(r"https?://\w", bare)
     assert not re.search(r"(?<!\\)\]\(http", bare)
 
