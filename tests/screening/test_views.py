@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from safeconduct.model import Pattern
 from safeconduct.screening.engines import available
 from safeconduct.screening.expressions import check
+from safeconduct.screening.links import bare_links
 from safeconduct.screening.lookalikes import TABLE
 from safeconduct.screening.texts import Text
 from safeconduct.screening.views import GATES, bounded, compact, fold, fold_trace, skeleton, squeeze, variants
@@ -151,3 +154,25 @@ def test_a_lone_surrogate_keeps_offsets_true() -> None:
     for pattern in (Pattern("moonrocks"), Pattern("moon[a-z]+", literal=False)):
         (hit,) = hits([pattern], Text(text(source).field))
         assert source[hit.start : hit.end] == "moonrocks"
+
+
+HOSTILE = {
+    "marks": "a" + "\u0316\u0301" * 50_000, "digits": "b4b " + "1" * 100_000, "schemes": "://" * 30_000,
+    "single letters": "a " * 50_000, "emoji": "a🚀" * 50_000, "overrides": "\u202e" * 100_000,
+    "one letter": "a" * 100_000,
+    "accents": "é" * 100_000, "ampersands": "&" * 100_000, "jamo": "\u1161" * 100_000, "ligatures": "\ufdfa" * 10_000,
+    "phrase": "buy moonrocks now " * 5000, "tags": "<p>" * 30_000, "attributes": '<a x="' * 30_000, "at": "x@" * 50_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_texts_do_not_stall(name: str) -> None:
+    start = time.process_time()
+    for html in (False, True):
+        one = text(HOSTILE[name], html)
+        hits([Pattern("buy moonrocks now"), Pattern("moon+", literal=False)], one)
+        one.original(*one.unfolded(0, len(one.folded)))
+        list(bare_links(one.plain))
+        for variant in variants(one.folded):
+            variant.trace()
+    assert time.process_time() - start < 8  # a quadratic reading takes minutes: not a speed test

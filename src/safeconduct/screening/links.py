@@ -52,7 +52,7 @@ def bare_links(text: str) -> Iterator[str]:
             scheme = _scheme(text, place) if rest is not None else ""
             if scheme and rest is not None:
                 yield (scheme + rest[0]).rstrip(_ENDING)
-            place = text.find(sign, place + 3)
+            place = text.find(sign, rest.end() if rest is not None else place + 3)
     if "www." in text:
         for match in _WWW.finditer(text):
             yield "https://" + match[0].rstrip(_ENDING)

@@ -36,6 +36,9 @@ _IGNORABLE = re.compile(
 _OVERRIDE = re.compile("\u202e([^\u202c\u202e\n]*)\u202c?")
 _NOISE = re.compile(_IGNORABLE.pattern[:-2] + MARKS.pattern[1:])
 _SPACE = re.compile(r" \s+|[^\S ]\s*")  # what is not one plain blank already
+# Normalising sorts the marks of a letter in quadratic time: 100,000 of them take a minute, so in long texts they go.
+_LONG = 1000
+_CROWD = re.compile(r"[^\w\s]{31,}")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _ASCII_OR_ONE = re.compile(r"[\x00-\x7f]+|.", re.DOTALL)
 
@@ -46,6 +49,8 @@ def fold(text: str) -> str:
         return _one_line(text.lower())
     if "\u202e" in text:
         text = _OVERRIDE.sub(_turned, text)
+    if len(text) > _LONG:
+        text = _CROWD.sub(_thinned, text)
     # The two that sit in ordinary emoji are cheaper to take out first than to find.
     easy = _normal(text.replace("\ufe0f", "").replace("\u200d", ""))
     return _one_line(_cleaned(text) if _NOISE.search(easy) else easy)
@@ -58,6 +63,10 @@ def _one_line(text: str) -> str:
         if not text.isprintable():
             text = " ".join(_IGNORABLE.sub("", text).split())
     return " ".join(text.split()) if "  " in text else text.strip()
+
+
+def _thinned(match: re.Match[str]) -> str:
+    return "".join(letter for letter in match[0] if not unicodedata.combining(letter))
 
 
 def _turned(match: re.Match[str]) -> str:
@@ -80,6 +89,9 @@ def _cleaned(text: str) -> str:
 def fold_trace(text: str, folded: str) -> Trace:
     """From ``fold(text)`` back to ``text``."""
     current, trace = _turned_trace(text)
+    if len(current) > _LONG:
+        current, outer = substituted(_CROWD, _thinned, current)
+        trace = Chain(outer, trace)
     if _IGNORABLE.search(current):
         current, outer = substituted(_IGNORABLE, _nothing, current)
         trace = Chain(outer, trace)
@@ -183,7 +195,7 @@ ALL = frozenset(gate.view for gate in GATES)
 
 _LEET = str.maketrans("0134578@$!|", "oleastbasil")
 _LEET_I = str.maketrans("0134578@$!|", "oieastbasii")
-_TOKEN = re.compile(r"[0-9@$!|]*[a-z][a-z0-9@$!|]*[a-z0-9@$|]")
+_TOKEN = re.compile(r"(?<![a-z0-9@$!|])[0-9@$!|]*[a-z][a-z0-9@$!|]*[a-z0-9@$|]")
 _APART = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]{1,3}[^\W\d_]){2,}(?![^\W_])")
 _BROKEN = re.compile(r"(?<=[^\W\d_])(?:[^\w\s'’@/:]|_)+(?=[^\W\d_])")
 _NOT_WORD = re.compile(r"[\W_]+")
