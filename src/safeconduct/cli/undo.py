@@ -10,6 +10,7 @@ import click
 from safeconduct.cli._queries import given_any, named, query_of, which
 from safeconduct.cli._shell import DONE, FAILED, common, loopback_option, progress, put, terms_of
 from safeconduct.flow import open_destination, undone
+from safeconduct.errors import SafeconductError
 from safeconduct.home import Home
 from safeconduct.reports.words import rollback_text
 from safeconduct.steps.planfile import Plan
@@ -34,6 +35,8 @@ def command(
         chosen = given_any({**given, "transfer": ""})
         query = query_of(place, "", {**given, "transfer": transfer.id})
         numbers = [one.number for one in trace(place, query)] if chosen else None
+        if numbers == []:
+            raise SafeconductError("Nothing in this transfer fits that description, so nothing was taken back.")
         header = Plan(transfer.plan_path).header
         destination = open_destination(
             transfer.destination, terms_of(place, header.choices, header.actor, header.acct, loopback)
@@ -41,7 +44,7 @@ def command(
         with progress("Taking back") as tick:
             result = undone(place, transfer.id, destination, numbers, tick=tick)
     report = {
-        "transfer": result.transfer, "undone": result.undone, "failed": result.failed,
+        "transfer": result.transfer, "chosen": None if numbers is None else len(numbers), "undone": result.undone, "failed": result.failed,
         "leftovers": [{"item": number, "reason": reason} for number, reason in result.leftovers],
     }  # fmt: skip
     put(report, rollback_text(report), as_json)

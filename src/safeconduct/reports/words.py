@@ -63,7 +63,8 @@ def rollback_text(report: Row) -> str:
     count = report["undone"]
     lines = [f"Took back {many(count, 'delivery', 'deliveries')} of transfer {report['transfer']}."]
     if not count and not report["failed"]:
-        lines = [f"Nothing that transfer {report['transfer']} delivered is there any more."]
+        what = "Nothing that" if report["chosen"] is None else "None of these items that"
+        lines = [f"{what} transfer {report['transfer']} delivered is there any more."]
     if report["leftovers"]:
         reasons = Counter(row["reason"] for row in report["leftovers"])
         lines += ["", "What could not be taken back:"]
