@@ -9,8 +9,8 @@ import click
 
 from safeconduct.cli._queries import given_any, named, query_of, which
 from safeconduct.cli._shell import DONE, FAILED, common, loopback_option, progress, put, terms_of
-from safeconduct.flow import open_destination, undone
 from safeconduct.errors import SafeconductError
+from safeconduct.flow import open_destination, undone
 from safeconduct.home import Home
 from safeconduct.reports.words import rollback_text
 from safeconduct.steps.planfile import Plan
@@ -44,8 +44,11 @@ def command(
         with progress("Taking back") as tick:
             result = undone(place, transfer.id, destination, numbers, tick=tick)
     report = {
-        "transfer": result.transfer, "chosen": None if numbers is None else len(numbers), "undone": result.undone, "failed": result.failed,
+        "transfer": result.transfer,
+        "chosen": None if numbers is None else len(numbers),
+        "undone": result.undone,
+        "failed": result.failed,
         "leftovers": [{"item": number, "reason": reason} for number, reason in result.leftovers],
-    }  # fmt: skip
+    }
     put(report, rollback_text(report), as_json)
     context.exit(FAILED if result.failed else DONE)
