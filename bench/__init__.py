@@ -1,0 +1,1 @@
+"""The claims about speed, memory, coverage and disguises, as programs that print ratios: ``python -m bench``."""
