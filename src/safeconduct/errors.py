@@ -10,6 +10,7 @@
     ├── DeliveryError      the destination said no
     │   ├── TryAgain       … but might say yes later (after= seconds)
     │   └── Uncertain      … or nobody knows whether it said yes: reconcile before trying again
+    ├── LockedOut          the receiving account does not open: no token, or not any more
     ├── NetworkRefused     an address we never connect to
     ├── CustodyError       the journal or the store does not match its own digests
     └── Busy               another worker holds the lease of this destination account
@@ -65,6 +66,10 @@ class TryAgain(DeliveryError):
 
 class Uncertain(DeliveryError):
     """The answer was lost: the delivery may or may not have happened."""
+
+
+class LockedOut(SafeconductError):
+    """The receiving account does not open: no token, or not any more.  Nothing can go on, so nothing is tried."""
 
 
 class NetworkRefused(SafeconductError):

@@ -27,7 +27,7 @@ import httpcore
 import httpx
 from msgspec import Struct
 
-from safeconduct.errors import DeliveryError, NetworkRefused, SafeconductError, TryAgain, Uncertain
+from safeconduct.errors import DeliveryError, LockedOut, NetworkRefused, SafeconductError, TryAgain, Uncertain
 from safeconduct.model import Json
 
 AGENT = "Safeconduct/0.1"
@@ -358,6 +358,8 @@ class Client:
             if method in ("POST", "PUT", "PATCH"):
                 raise Uncertain(f"{self.host} failed while answering{said} It may have done what was asked.")
             raise TryAgain(f"{self.host} is in trouble{said}", after=30)
+        if answer.status == 401 and urlsplit(answer.url).path.startswith("/api/"):
+            raise LockedOut(f"{self.host} does not accept the token{said} Make a new one there.")
         raise Refused(f"{self.host} said no{said}", answer.status)
 
     def _sentence(self, answer: Answer) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from safeconduct.contracts import Terms
 from safeconduct.destinations.gotosocial import COPIES, GoToSocial, _ulid
-from safeconduct.errors import DeliveryError, PlanError, TryAgain, Uncertain
+from safeconduct.errors import DeliveryError, LockedOut, PlanError, TryAgain, Uncertain
 from safeconduct.model import (
     Abilities,
     Action,
@@ -132,9 +132,9 @@ def test_a_server_that_switched_old_dates_off_stops_the_run_stand_in(place: Stan
 
 
 def test_a_wrong_token_is_said_in_words_stand_in(place: StandIn) -> None:
-    with pytest.raises(DeliveryError, match="does not accept the token"):
+    with pytest.raises(LockedOut, match="does not accept the token"):
         GoToSocial(place.url, Terms(token="wrong", loopback=True)).probe()
-    with pytest.raises(DeliveryError, match="needs a token"):
+    with pytest.raises(LockedOut, match="needs a token"):
         GoToSocial(place.url, Terms(loopback=True)).probe()
 
 

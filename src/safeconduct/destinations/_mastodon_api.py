@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from safeconduct.contracts import Source, Terms
-from safeconduct.errors import DeliveryError
+from safeconduct.errors import DeliveryError, LockedOut
 from safeconduct.model import Json, Medium
 from safeconduct.net import Client, Refused
 
@@ -34,7 +34,7 @@ class Api:
 
     def __init__(self, place: str, terms: Terms) -> None:
         if not terms.token:
-            raise DeliveryError(f"{place} needs a token of the receiving account. Put it into SAFECONDUCT_TOKEN.")
+            raise LockedOut(f"{place} needs a token of the receiving account. Put it into SAFECONDUCT_TOKEN.")
         self.terms = terms
         self.client = Client(place, terms.token, loopback=terms.loopback)
         self.host = self.client.host
@@ -92,7 +92,7 @@ class Api:
             try:
                 self._me = mapping(self.get("/api/v1/accounts/verify_credentials"))
             except Refused as no:
-                raise DeliveryError(f"{self.host} does not accept the token: {no} Make a new one there.") from no
+                raise LockedOut(f"{self.host} does not accept the token: {no} Make a new one there.") from no
         return self._me
 
     def account(self, who: str) -> str:
