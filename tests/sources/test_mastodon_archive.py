@@ -398,7 +398,7 @@ def test_a_lost_and_an_empty_file(folder: Path) -> None:
     post = only(folder, create(1, attachment=[{"url": lost}, {"url": empty}]), **{empty: b""})
     assert [medium.member for medium in post.media] == [None, empty]
     assert ["empty.jpg is empty" in note for note in post.notes] == [True]
-    assert "1 media are empty" in notes(folder, export(create(1, attachment=[{"url": empty}]), **{empty: b""}))
+    assert "1 file is empty" in notes(folder, export(create(1, attachment=[{"url": empty}]), **{empty: b""}))
 
 
 def test_files_know_how_often_they_are_used(folder: Path) -> None:

@@ -185,10 +185,11 @@ def strictest(group: Row) -> str:
 
 
 def where_to(report: Row) -> str:
-    """The destination in words."""
+    """The destination as the person wrote it, and what runs there."""
     where = report.get("destination") or {}
-    software, version = where.get("software") or where.get("name") or "the destination", where.get("version") or ""
-    return f"{software} {version}".strip()
+    runs = f"{where.get('software') or ''} {where.get('version') or ''}".strip()
+    name = str(where.get("name") or "")
+    return f"{name} ({runs})" if name and runs else name or runs or "the destination"
 
 
 def what_travels(report: Row) -> str:

@@ -285,7 +285,8 @@ class Reading:
                 "it cannot be checked without that server's key."
             )
         if self._empty:
-            self.notes.append(f"{self._empty} media are empty (0 bytes): a known fault of exports from object storage.")
+            files = "file is" if self._empty == 1 else "files are"
+            self.notes.append(f"{self._empty} {files} empty (0 bytes): a known fault of exports from object storage.")
 
 
 def _related(value: Json, kind: Kind, type: str) -> dict[str, Json] | None:

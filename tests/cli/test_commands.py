@@ -1,0 +1,141 @@
+"""What the commands promise beyond the steps they call: which items are meant, and what is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from safeconduct.cli import STORY, safeconduct
+from safeconduct.errors import PlanError, SafeconductError
+from safeconduct.reports.words import copy_text, decided_text, queue_text, rollback_text, traced_text
+from safeconduct.sample import FEWEST, build
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("cli")
+    build(place / "alice.zip", posts=FEWEST)
+    return place
+
+
+@pytest.fixture
+def run(folder: Path, tmp_path: Path) -> Run:
+    def type(*words: str) -> Result:
+        return CliRunner().invoke(safeconduct, [*words, "--home", str(tmp_path / "home")])
+
+    return type
+
+
+def copied(run: Run, folder: Path, place: Path, policy: str = "balanced") -> Any:
+    words = ("copy", str(folder / "alice.zip"), f"site:{place / 'site'}", "--policy", policy, "--json")
+    return json.loads(run(*words).stdout)
+
+
+def found(run: Run, *words: str) -> Any:
+    return json.loads(run("trace", *words, "--json").stdout)
+
+
+def test_help_tells_the_story_in_order() -> None:
+    said = CliRunner().invoke(safeconduct, ["--help"]).output
+    places = [said.index(f"\n  {name} ") for name in STORY]
+    assert places == sorted(places)
+    assert "..." not in said.partition("Commands:")[2], "every command has a summary that fits"
+
+
+def test_a_decision_about_a_group_leaves_alone_what_does_not_wait(run: Run, folder: Path, tmp_path: Path) -> None:
+    copied(run, folder, tmp_path)
+    waiting = {row["number"] for row in found(run, "--criterion", "phrase", "--fate", "held")}
+    made = json.loads(run("decide", "accept", "--criterion", "phrase", "--because", "A joke.", "--json").stdout)
+    assert set(made["items"]) == waiting
+    assert {row["fate"] for row in found(run, "--criterion", "direct")} == {"refused"}
+    result = run("decide", "accept", "--criterion", "direct", "--because", "By mistake.")
+    assert "nothing was decided" in str(result.exception)
+
+
+def test_a_decision_reaches_further_only_if_it_is_named(run: Run, folder: Path, tmp_path: Path) -> None:
+    copied(run, folder, tmp_path)
+    refused = found(run, "--fate", "refused")[0]["number"]
+    made = json.loads(run("decide", "accept", "--item", str(refused), "--because", "Hers alone.", "--json").stdout)
+    assert made["items"] == [refused]
+
+
+def test_last_is_the_newest_transfer(run: Run, folder: Path, tmp_path: Path) -> None:
+    first, second = copied(run, folder, tmp_path), copied(run, folder, tmp_path, "open")
+    assert first["transfer"] != second["transfer"]
+    assert {row["transfer"] for row in found(run, "--transfer", "last")} == {second["transfer"]}
+    assert json.loads(run("undo", "last", "--json").stdout)["transfer"] == second["transfer"]
+    assert isinstance(
+        CliRunner().invoke(safeconduct, ["undo", "last", "--home", str(tmp_path / "x")]).exception, PlanError
+    )
+
+
+def test_undoing_nothing_is_not_called_done(run: Run, folder: Path, tmp_path: Path) -> None:
+    copied(run, folder, tmp_path)
+    result = run("undo", "last", "--item", "99999")
+    assert isinstance(result.exception, SafeconductError)
+    assert "nothing was taken back" in str(result.exception)
+    assert "Took back" in run("undo", "last").stdout
+    assert "is there any more" in run("undo", "last").stdout
+
+
+def test_a_plan_that_was_taken_back_says_so_before_it_writes(run: Run, folder: Path, tmp_path: Path) -> None:
+    plan = str(tmp_path / "plan.jsonl")
+    run("plan", str(folder / "alice.zip"), "--to", f"site:{tmp_path / 'site'}", "-o", plan)
+    assert "planned deliveries are there" in run("copy", "--plan", plan).stdout
+    run("undo", "last")
+    result = run("copy", "--plan", plan)
+    assert isinstance(result.exception, PlanError)
+    assert "taken back" in str(result.exception)
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_journal_needs_a_transfer(run: Run) -> None:
+    result = run("trace", "--journal")
+    assert result.exit_code == 2
+    assert "--transfer" in result.output
+
+
+@pytest.mark.parametrize(
+    "words", [("list",), ("explain", "open"), ("diff", "open", "careful"), ("diff", "open", "open")]
+)
+def test_policies_as_json(words: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(safeconduct, ["policy", *words, "--json"])
+    assert said.exit_code == 0
+    assert bool(json.loads(said.stdout)) is (words[1:] != ("open", "open"))
+
+
+HOSTILE = "\x1b[31mred\x1b[0m \u202eback"
+ROW = {
+    "transfer": "20240601-120000-abcdef", "number": 1, "kind": "post", "origin": HOSTILE, "fate": "held",
+    "action": "quarantine", "criteria": ["phrase"], "reason": HOSTILE, "state": "",
+}  # fmt: skip
+GROUP = {"transfer": ROW["transfer"], "kind": "poll", "because": HOSTILE, "count": 2, "finding": "phrase", "first": 1}
+
+
+@pytest.mark.parametrize("text", [traced_text([ROW]), queue_text([GROUP])])
+def test_what_an_archive_says_commands_no_terminal(text: str) -> None:
+    assert all(sign.isprintable() or sign == "\n" for sign in text)
+
+
+def test_one_and_many() -> None:
+    assert "1 delivery of" in rollback_text(
+        {"transfer": "t", "undone": 1, "failed": 0, "leftovers": [], "chosen": None}
+    )
+    assert queue_text([GROUP]).startswith("2 items wait in 1 group.")
+    assert decided_text({"action": "accept", "kinds": {"post": 1}, "also_found": {}}).startswith("accept: 1 post.")
+    report = {
+        "transfer": "t", "destination": "site:s", "planned": 3, "delivered": 1, "already_there": 1, "failed": 1,
+        "differences": [{"item": 7, "reason": "still undone"}], "remainder": None,
+        "plan": {"totals": {"arrives": 3, "held": 1}},
+    }  # fmt: skip
+    said = copy_text(report)
+    assert "2 of 3 planned deliveries are there: 1 new, 1 from an earlier transfer." in said
+    assert "item 7: It was taken back with undo" in said
+    assert "safeconduct queue --transfer t" in said
