@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from safeconduct.cli._shell import json_option, put
-from safeconduct.policy import diff, explain, presets, read_policy
+from safeconduct.cli._shell import common, json_option, put
+from safeconduct.flow import inspected, open_source
+from safeconduct.home import Home
+from safeconduct.policy import Policy, diff, explain, presets, read_policy
+from safeconduct.steps.explain import explain_item
 
 
 @click.group("policy", short_help="What a community minds, as sentences.")
@@ -34,8 +39,22 @@ def diff_policies(old: str, new: str, as_json: bool) -> None:
 
 @command.command("explain")
 @click.argument("policy")
-@json_option
-def explain_policy(policy: str, as_json: bool) -> None:
-    """POLICY as prose: what each rule does, and the sentence the person will read."""
+@click.option("--source", help="With --item: an archive, to say why one item of it is decided so.")
+@click.option("--item", "number", type=int, help="The number of that item, as inspect and trace show it.")
+@common
+def explain_policy(policy: str, source: str | None, number: int | None, home: Path, as_json: bool) -> None:
+    """POLICY as prose: what each rule does, and the sentence the person will read.
+
+    With --source and --item: which rules decided that item, what was found in it, and where.
+    """
+    if (source is None) != (number is None):
+        raise click.UsageError("--source and --item belong together: which item of which archive?")
     chosen = read_policy(policy)
-    put({"name": chosen.name, "title": chosen.title, "text": explain(chosen)}, explain(chosen), as_json)
+    text = explain(chosen) if source is None or number is None else _why(chosen, source, number, home)
+    put({"name": chosen.name, "title": chosen.title, "text": text}, text, as_json)
+
+
+def _why(policy: Policy, source: str, number: int, home: Path) -> str:
+    archive = open_source(source)
+    with Home(home) as place, inspected(place, archive, [policy]) as seen:
+        return explain_item(archive, seen, number)
