@@ -1,4 +1,4 @@
-"""The whole of ``inspect`` beside a typed streaming pass over the same archive: ``python -m bench inspect [--posts N]``.
+"""The whole of ``inspect`` beside a typed streaming pass over the same archive: ``python -m bench inspect``.
 
 The typed pass opens the zip with our own archives, cuts the outbox into records and decodes of each the typed fields
 that a reader needs; it notices nothing and keeps nothing.  The whole of inspect unzips, parses, asks 5,000 phrases,

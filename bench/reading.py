@@ -1,4 +1,4 @@
-"""How fast an archive is read, as ratios measured in one run: ``python bench/reading.py [posts]``.
+"""How fast an archive is read, as ratios measured in one run: ``python -m bench reading``.
 
 Compares, over the same generated Mastodon-style zip: our whole reading (unzip, split, decode everything, notice
 what is odd), a streaming pass that decodes only a few typed fields, and zipfile with json.load.
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import resource
-import sys
 import tempfile
 import time
 import zipfile
@@ -154,8 +153,8 @@ def clock(work: Callable[[Path], int], path: Path) -> float:
     return best
 
 
-def main() -> None:
-    posts = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
+def main(posts: int = 50_000) -> None:
+    """Print the table."""
     path = archive(posts)
     size = zipfile.ZipFile(path).getinfo("outbox.json").file_size
     print(f"{posts:,} posts, {size / 1e6:.0f} MB of JSON, {path.stat().st_size / 1e6:.0f} MB zipped")
