@@ -89,8 +89,11 @@ class Tally:
         found = self._found[finding.criterion]
         if finding.item == WHOLE and len(self.whole) < GROUPS:
             self.whole.append(finding)
+        example = {"item": None if finding.item == WHOLE else finding.item, "reason": finding.reason}
         if found.count(finding):
-            found.keep({"item": None if finding.item == WHOLE else finding.item, "reason": finding.reason})
+            found.keep(example)
+        if len(self._excerpts) < GROUPS:
+            self._excerpts.setdefault((finding.criterion, finding.value), example)
 
     def decided(self, number: int, decision: Decision, findings: Sequence[Finding]) -> None:
         """Count one decision that is stricter than accept, in the group of its first reason."""
