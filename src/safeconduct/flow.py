@@ -21,13 +21,13 @@ from safeconduct.errors import PlanError, SourceError
 from safeconduct.home import Home
 from safeconduct.model import Abilities, Choices
 from safeconduct.policy import Policy
-from safeconduct.steps.copy import Result, copy
+from safeconduct.steps.copy import Result, copy, same_source
 from safeconduct.steps.decide import Overruled
 from safeconduct.steps.inspect import Inspection, Tick, inspect
 from safeconduct.steps.plan import make_plan
 from safeconduct.steps.planfile import Plan
 from safeconduct.steps.remainder import STAYS, keep_held, save_remainder
-from safeconduct.steps.transfer import Transfer, begin, find
+from safeconduct.steps.transfer import Transfer, begin, find, kept_plan
 from safeconduct.steps.undo import Rollback, undo
 
 
@@ -107,17 +107,19 @@ def planned(
     with inspected(home, source, policies, as_of=as_of, tick=tick) as inspection:
         return make_plan(
             source, inspection, destination, abilities, choices, path,
-            created=datetime.now(UTC), overruled=Overruled(home), place=place, spec=spec, tick=tick,
+            created=datetime.now(UTC), overruled=Overruled(home), place=place, spec=spec,
+            seal=home.mark, tick=tick,
         )  # fmt: skip
 
 
 def copied(
     home: Home, plan: Plan, source: Source, destination: Destination, *, tick: Tick = no_tick
 ) -> tuple[Transfer, Result, Path | None]:
-    """Execute the plan; then keep what is held and save what stays behind.  Returns where the remainder is, if any."""
+    """Execute the plan; keep what is held and save what stays behind.  Returns where the remainder is, if any."""
+    same_source(plan, source)
     transfer = begin(home, plan, plan.header.destination)
+    keep_held(home, plan, transfer, source)  # first: whoever is asked while it runs can already answer
     result = copy(home, plan, transfer, source, destination, tick=tick)
-    keep_held(home, plan, transfer, source)
     return transfer, result, _remainder(home, plan, transfer, source, result)
 
 
@@ -131,7 +133,7 @@ def undone(
 ) -> Rollback:
     """Take back a whole transfer, or these items of it."""
     transfer = find(home, transfer_id)
-    return undo(home, Plan(transfer.plan_path), transfer, destination, numbers, tick=tick, sleep=time.sleep)
+    return undo(home, kept_plan(transfer), transfer, destination, numbers, tick=tick, sleep=time.sleep)
 
 
 def _remainder(home: Home, plan: Plan, transfer: Transfer, source: Source, result: Result) -> Path | None:

@@ -18,6 +18,7 @@ from safeconduct.errors import DeliveryError, PlanError, Uncertain
 from safeconduct.home import Custody, Home, Lease
 from safeconduct.home.custody import DELIVERED, FAILED, INTENDED, UNDOING, UNDONE
 from safeconduct.model import Abilities, Kind, Receipt, Shaped
+from safeconduct.steps.decide import Overruled
 from safeconduct.steps.inspect import Tick
 from safeconduct.steps.patience import TRIES, Sleep, patiently
 from safeconduct.steps.planfile import Line, Plan
@@ -54,12 +55,12 @@ def copy(
     Raises ``PlanError`` if source or server are not what the plan assumed, ``Busy`` if another worker is at it,
     ``DeliveryError`` if the destination keeps refusing.  Calling it again goes on where it stopped.
     """
-    _same_source(plan, source)
+    same_source(plan, source)
     _same_server(plan.header.abilities, destination.probe())
     lease = Lease(home.connection, home.mark(account_name(plan)))
     try:
         custody = Custody(home, transfer.id, account_name(plan), lease)
-        run = _Run(plan, source, destination, custody, tick, sleep)
+        run = _Run(plan, source, destination, custody, tick, sleep, Overruled(home))
         run.reconcile()
         run.deliver()
         destination.finish()
@@ -71,7 +72,8 @@ def copy(
         lease.release()
 
 
-def _same_source(plan: Plan, source: Source) -> None:
+def same_source(plan: Plan, source: Source) -> None:
+    """``PlanError`` if the plan was made from other bytes."""
     if source.about().sha256 != plan.header.source_sha256:
         raise PlanError("The archive is not the one this plan was made from. Make a new plan for it.")
 
@@ -85,6 +87,11 @@ def _same_server(assumed: Abilities, now: Abilities) -> None:
                 f"The destination has changed since it was probed: {what} was {before!r} and is {after!r}. "
                 "Nothing was written. Probe it and plan again."
             )
+    if assumed.policy != now.policy:
+        raise PlanError(
+            "The community there has published another intake policy since it was probed. Nothing was written. "
+            "Probe it and plan again, so that its rules are applied."
+        )
     for limit, allowed in assumed.limits.items():
         if limit not in ("requests", "seconds") and now.limits.get(limit, allowed) < allowed:
             raise PlanError(
@@ -95,13 +102,16 @@ def _same_server(assumed: Abilities, now: Abilities) -> None:
 
 class _Run:
     def __init__(
-        self, plan: Plan, source: Source, destination: Destination, custody: Custody, tick: Tick, sleep: Sleep
-    ) -> None:
+        self, plan: Plan, source: Source, destination: Destination, custody: Custody, tick: Tick, sleep: Sleep,
+        overruled: Overruled,
+    ) -> None:  # fmt: skip
         self._plan, self._source, self._destination, self._custody = plan, source, destination, custody
         self._tick, self._sleep = tick, sleep
         self._states = custody.states()
         self._parents: dict[str, tuple[int, str]] = {}
         self._already: set[int] = set()
+        self._held: set[int] = set()
+        self._overruled = overruled
         self._reasons: dict[int, str] = {}
         self._in_a_row = 0
 
@@ -147,13 +157,19 @@ class _Run:
         return (line for line in self._plan.lines() if line.shape is not None)
 
     def _settled(self, line: Line) -> bool:
-        settled = line.n in self._already or self._states.get(line.n) in (DELIVERED, UNDONE, UNDOING)
+        settled = (
+            line.n in self._already or line.n in self._held or self._states.get(line.n) in (DELIVERED, UNDONE, UNDOING)
+        )
         return settled or (line.n in self._reasons and self._states.get(line.n) == FAILED)
 
     def _line(self, line: Line) -> bool:
         """Deliver one line; false if its parent has no address yet."""
         shaped = line.shape
         if shaped is None:
+            return True
+        if self._overruled.after(self._plan.header.created, line.item):
+            self._reasons[line.n] = "A person has decided otherwise since this was planned. Plan and copy again."
+            self._held.add(line.n)
             return True
         if self._states.get(line.n) != INTENDED and self._custody.elsewhere(line.item):
             self._already.add(line.n)

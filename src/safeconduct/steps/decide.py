@@ -45,6 +45,16 @@ class Overruled:
         self._home = home
         self._any = home.connection.execute("SELECT 1 FROM overrules LIMIT 1").fetchone() is not None
 
+    def after(self, planned: datetime, name: str) -> bool:
+        """Has a person since then said that it must not go, or only with a limit?"""
+        if not self._any:
+            return False
+        row = self._home.connection.execute(
+            "SELECT action FROM overrules WHERE item_key = ? AND action != ? AND at > ?",
+            (self._home.mark(name), Action.ACCEPT.name, planned.astimezone(UTC).isoformat()),
+        ).fetchone()
+        return row is not None
+
     def get(self, name: str) -> Decision | None:
         """What a person decided about the item of this name, if anybody did."""
         if not self._any:

@@ -28,7 +28,7 @@ from safeconduct.model import (
 )
 from safeconduct.steps.decide import Overruled
 from safeconduct.steps.inspect import Inspection, Tick
-from safeconduct.steps.planfile import FORMAT, Header, Line, Plan, PlanWriter
+from safeconduct.steps.planfile import FORMAT, Header, Line, Plan, PlanWriter, Seal
 from safeconduct.steps.summary import Summary
 
 SWEEPS = 50
@@ -47,16 +47,17 @@ def make_plan(
     overruled: Overruled | None = None,
     place: str = "",
     spec: str = "",
+    seal: Seal = lambda text: "",
     tick: Tick = lambda count: None,
 ) -> Plan:
     """Write the plan of copying ``source`` to ``destination`` and return it, checked.
 
-    ``overruled``: earlier decisions of people.  Raises ``PlanError`` if the source changed
-    since it was inspected.
+    ``overruled``: earlier decisions of people.  ``seal``: of the home that may execute it.
+    Raises ``PlanError`` if the source changed since it was inspected.
     """
     planner = _Planner(source, inspection, destination, abilities, choices, overruled)
     planner.settle_threads()
-    writer = PlanWriter(path, _header(inspection, abilities, choices, created, place, spec))
+    writer = PlanWriter(path, _header(inspection, abilities, choices, created, place, spec), seal)
     summary = Summary(abilities)
     for entry in planner.sweep():
         if isinstance(entry, Unreadable):

@@ -1,15 +1,18 @@
 """The plan file: a header, one line for each record of the source, a footer with the sum.
 
 JSON Lines.  The footer holds the SHA-256 of every byte before it; the file is written once, made read-only, and checked
-whenever it is opened.  What is not in the plan is not copied, and what is in it is copied exactly so (law 1).
+whenever it is opened.  What is not in the plan is not copied, and what is in it is copied exactly so (law 1).  Because a plan
+is obeyed to the letter, it is sealed with the key of the home that made it: anybody can compute a digest, and an
+edited plan could publish what nobody was to read (law 5).
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -64,20 +67,24 @@ class Line(Struct, frozen=True, omit_defaults=True):
 
 
 class Footer(Struct, frozen=True):
-    """The sum: ``fates`` add up to ``records`` minus ``unreadable``."""
+    """The sum: ``fates`` add up to ``records`` minus ``unreadable``.  ``seal`` is a keyed digest of all the rest."""
 
     records: int
     unreadable: int
     fates: Mapping[str, int]
     summary: Mapping[str, Json]
     sha256: str
+    seal: str = ""
+
+
+Seal = Callable[[str], str]
 
 
 class PlanWriter:
     """Writes beside the final path and renames at the end, so that half a plan is never taken for one."""
 
-    def __init__(self, path: Path, header: Header) -> None:
-        self._path = path
+    def __init__(self, path: Path, header: Header, seal: Seal = lambda text: "") -> None:
+        self._path, self._seal = path, seal
         self._part = path.with_name(path.name + ".part")
         self._file = os.fdopen(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
         self._hash = hashlib.sha256()
@@ -101,6 +108,7 @@ class PlanWriter:
     def close(self, summary: Mapping[str, Json]) -> None:
         """Write the footer, make the file read-only, put it in its place."""
         footer = Footer(self.records, self.unreadable, dict(self.fates), summary, self._hash.hexdigest())
+        footer = msgspec.structs.replace(footer, seal=self._seal(_sealed(footer)))
         self._file.write(self._encode(footer) + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -125,6 +133,10 @@ class Plan:
             raise PlanError(f"{path} is not a plan this version can read ({error}). Make a new one.") from error
         self.digest = self.footer.sha256
 
+    def made_with(self, seal: Seal) -> bool:
+        """Is this, unchanged, what was written with this seal?"""
+        return hmac.compare_digest(self.footer.seal, seal(_sealed(self.footer)))
+
     def lines(self) -> Iterator[Line]:
         """Every line in order of ``n``."""
         decode = msgspec.json.Decoder(Line).decode
@@ -138,9 +150,10 @@ class Plan:
 
 def _check(path: Path) -> tuple[Header, Footer]:
     digest = hashlib.sha256()
+    count = 0
     with path.open("rb") as file:
         first = previous = file.readline()
-        for data in file:
+        for count, data in enumerate(file):  # noqa: B007 (neither header nor footer is counted)
             digest.update(previous)
             previous = data
     header = msgspec.json.decode(first, type=Header)
@@ -149,9 +162,13 @@ def _check(path: Path) -> tuple[Header, Footer]:
         raise PlanError(f"{path} is a plan of another version. Make a new one.")
     if digest.hexdigest() != footer.sha256:
         raise PlanError(f"{path} was changed after it was made. Make a new one: a plan is never edited.")
-    if sum(footer.fates.values()) != footer.records - footer.unreadable:
+    if not sum(footer.fates.values()) == footer.records - footer.unreadable == count:
         raise PlanError(f"{path} does not account for every record. Make a new one.")
     return header, footer
+
+
+def _sealed(footer: Footer) -> str:
+    return msgspec.json.encode(msgspec.structs.replace(footer, seal="")).decode()
 
 
 def own_post(line: Line) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from safeconduct.contracts import Destination, Source
+from safeconduct.errors import PlanError
 from safeconduct.home import Home
 from safeconduct.model import Action, Decision, Fate, Item, Kind, Left, Shaped, Unreadable
 from safeconduct.steps.planfile import Plan
@@ -57,4 +58,7 @@ def _fates(plan: Plan, source: Source) -> Iterator[tuple[Item, Fate]]:
     lines = plan.lines()
     for entry in source.read():
         if not isinstance(entry, Unreadable):
-            yield entry, next(lines).fate
+            line = next(lines, None)
+            if line is None or line.n != entry.number:
+                raise PlanError("The plan does not fit the archive. Nothing more was written; make a new plan.")
+            yield entry, line.fate

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from safeconduct.errors import PlanError
+from safeconduct.errors import CustodyError, PlanError
 from safeconduct.home import Home
 from safeconduct.steps.planfile import Line, Plan
 
@@ -64,11 +64,27 @@ def find(home: Home, transfer: str) -> Transfer:
     return Transfer(identity, created, source, destination, state, home.folder(identity), digest)
 
 
+def kept_plan(transfer: Transfer) -> Plan:
+    """The plan this transfer executes.  ``CustodyError`` if another lies in its place."""
+    plan = Plan(transfer.plan_path)
+    if plan.digest != transfer.plan_digest:
+        raise CustodyError(
+            f"The plan kept for transfer {transfer.id} is not the one it was begun with. Compare with a backup."
+        )
+    return plan
+
+
 def begin(home: Home, plan: Plan, destination: str) -> Transfer:
     """A new transfer for this plan, or the one that was begun with exactly this plan.
 
-    The first entry of its journal says what was offered; the index gets one row for each item.
+    The first entry of its journal says what was offered; the index gets one row for each item.  ``PlanError`` if the
+    plan was not made in this home, or was changed since.
     """
+    if not plan.made_with(home.mark):
+        raise PlanError(
+            f"{plan.path} was not made here, or was changed since. Nothing was written. "
+            "Make a plan of your own: a plan is obeyed to the letter, so a stranger's is not."
+        )
     row = home.connection.execute(
         "SELECT id FROM transfers WHERE plan_digest = ? AND destination = ?", (plan.digest, destination)
     ).fetchone()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from safeconduct.destinations.container import check
-from safeconduct.errors import SafeconductError
+from safeconduct.errors import CustodyError, SafeconductError
 from safeconduct.home import Home
 from safeconduct.model import Json
 from safeconduct.steps.planfile import Plan
-from safeconduct.steps.transfer import find
+from safeconduct.steps.transfer import find, kept_plan
 
 
 def verify(home: Home, path: Path | None = None, transfer: str = "") -> dict[str, list[Json]]:
@@ -21,11 +21,17 @@ def verify(home: Home, path: Path | None = None, transfer: str = "") -> dict[str
     for identity in [find(home, transfer).id] if transfer else home.transfers():
         try:
             count = sum(1 for _ in home.journal(identity).entries())
-            plan = Plan(find(home, identity).plan_path)
+            plan = kept_plan(find(home, identity))
+            _sealed(home, plan)
             checked.append(f"transfer {identity}: {count} journal entries, a plan of {plan.footer.records} records")
         except SafeconductError as error:
             wrong.append(str(error))
     return {"checked": checked, "wrong": wrong}
+
+
+def _sealed(home: Home, plan: Plan) -> None:
+    if not plan.made_with(home.mark):
+        raise CustodyError(f"{plan.path} was not made here, or was changed since. Compare with a backup.")
 
 
 def _file(path: Path) -> dict[str, list[Json]]:
