@@ -1,9 +1,9 @@
 """The plan file: a header, one line for each record of the source, a footer with the sum.
 
 JSON Lines.  The footer holds the SHA-256 of every byte before it; the file is written once, made read-only, and checked
-whenever it is opened.  What is not in the plan is not copied, and what is in it is copied exactly so (law 1).  Because a plan
-is obeyed to the letter, it is sealed with the key of the home that made it: anybody can compute a digest, and an
-edited plan could publish what nobody was to read (law 5).
+whenever it is opened.  What is not in the plan is not copied, and what is in it is copied exactly so (law 1).  That is
+why a plan is sealed with the key of the home that made it: anybody can compute a digest, and an edited plan could
+publish what nobody was to read (law 5).
 """
 
 from __future__ import annotations
