@@ -68,11 +68,16 @@ class Where(Struct, frozen=True):
             return False
         return self._aged(item.published, as_of)
 
+    @property
+    def minds_age(self) -> bool:
+        """Whether the date of an item matters at all."""
+        return self.older_than_days is not None or self.newer_than_days is not None
+
     def enough(self, touched: int, count: int) -> bool:
         return self.share_of_import_over is None or touched > self.share_of_import_over * count
 
     def _aged(self, published: datetime | None, as_of: datetime | None) -> bool:
-        if (self.older_than_days is None and self.newer_than_days is None) or published is None or as_of is None:
+        if not self.minds_age or published is None or as_of is None:
             return True
         age = (_utc(as_of) - _utc(published)) / timedelta(days=1)
         return not (
