@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy
 
@@ -101,12 +102,13 @@ class Automaton:
     Raises ``PolicyError`` if a pattern cannot be used (see ``expressions.check``).
     """
 
-    def __init__(self, patterns: Sequence[Pattern], engine: str = "") -> None:
+    def __init__(self, patterns: Sequence[Pattern], engine: str = "", kept: Path | None = None) -> None:
         for pattern in patterns:
             if reason := check(pattern):
                 raise PolicyError(f"The pattern {pattern.text[:80]!r} cannot be used. {reason}")
         self.patterns = tuple(patterns)
         self.engine = engine or ("hyperscan" if engines.available() else "portable")
+        self._kept = kept
         self._literals = self._folded_literals()
         self._disguised = self._disguised_literals()
         self._gates = [gate.view for gate in GATES] if self._disguised else []
@@ -121,6 +123,10 @@ class Automaton:
         opened = self._scan_expressions(items, found)
         self._scan_disguised(items, opened, found)
         return found.hits
+
+    @property
+    def _quick(self) -> bool:
+        return self.engine == "hyperscan"
 
     # --- compiling -----------------------------------------------------------------------------------
 
@@ -148,7 +154,7 @@ class Automaton:
             by_bytes.setdefault(utf8(form.text), []).append(form)
         if not by_bytes:
             return None
-        make = engines.HyperscanLiterals if self.engine == "hyperscan" else engines.PortableLiterals
+        make = partial(engines.HyperscanLiterals, kept=self._kept) if self._quick else engines.PortableLiterals
         whole = [all(self.patterns[form.number].whole for form in spelled) for spelled in by_bytes.values()]
         return _LookUp(make(list(by_bytes)), list(by_bytes), list(by_bytes.values()), whole)
 
@@ -157,8 +163,9 @@ class Automaton:
         expressions = gates + [self.patterns[number].text for number in self._numbers]
         if not expressions:
             return None
-        make = engines.HyperscanExpressions if self.engine == "hyperscan" else engines.PortableExpressions
-        return make(expressions)
+        if self._quick:
+            return engines.HyperscanExpressions(expressions, self._kept)
+        return engines.PortableExpressions(expressions)
 
     # --- literals in folded text ---------------------------------------------------------------------
 

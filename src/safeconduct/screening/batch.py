@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -145,6 +146,7 @@ class Screen:
     ``measure`` gives the facts of one medium (``None``: not asked for or no bytes).  A criterion may carry a
     ``question`` attribute; its findings are stamped with it.  A criterion that raises, now or when it was asked for
     its patterns, gives ``broken-criterion`` findings instead, which the policy quarantines (law 8).
+    ``kept`` is a folder where compiled patterns wait for the next run.
     Raises nothing of its own: faults of criteria are findings.
     """
 
@@ -159,6 +161,7 @@ class Screen:
         signals: Sequence[SignalList] = (),
         testimonies: Mapping[int, Sequence[Testimony]] | None = None,
         engine: str = "",
+        kept: Path | None = None,
     ) -> None:
         self.criteria = tuple(criteria)
         self.as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
@@ -169,7 +172,7 @@ class Screen:
         self._measure = measure
         self._faults: dict[int, str] = {}
         self._owners: list[int] = []
-        self._automaton = self._prepared(engine)
+        self._automaton = self._prepared(engine, kept)
 
     def batches(self, items: Iterable[Item | Unreadable], size: int = 500) -> Iterator[Batch]:
         """Cut a source's items into batches of at most ``size`` records; the unreadable ones go along."""
@@ -225,7 +228,7 @@ class Screen:
                 found.setdefault(self._owners[number], []).append(hit)
         return found
 
-    def _prepared(self, engine: str) -> Automaton | None:
+    def _prepared(self, engine: str, kept: Path | None) -> Automaton | None:
         patterns: list[Pattern] = []
         for criterion in self.criteria:
             try:
@@ -235,7 +238,7 @@ class Screen:
                 continue
             patterns += own
             self._owners += [id(criterion)] * len(own)
-        return Automaton(patterns, engine) if patterns else None
+        return Automaton(patterns, engine, kept) if patterns else None
 
     def _collect(
         self, criterion: Criterion, ask: Callable[[Any], Iterable[Finding]], about: object, found: list[Finding]

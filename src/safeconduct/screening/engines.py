@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import re2
 from ahocorasick_rs import BytesAhoCorasick
 
+from safeconduct.screening.compiling import compiled
 from safeconduct.screening.expressions import options, relaxed
 
 Place = tuple[int, int]  # (number of the literal, byte offset of its end)
@@ -67,11 +68,8 @@ class PortableExpressions:
 class HyperscanLiterals:
     """Hyperscan's pure literals, over a whole batch at once."""
 
-    def __init__(self, literals: Sequence[bytes]) -> None:
-        hyperscan = importlib.import_module("hyperscan")
-        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        numbers = list(range(len(literals)))
-        self._database.compile(expressions=list(literals), ids=numbers, elements=len(numbers), flags=0, literal=True)
+    def __init__(self, literals: Sequence[bytes], kept: Path | None = None) -> None:
+        self._database = compiled(tuple(literals), tuple(range(len(literals))), 0, True, kept)
 
     def find(self, buffer: bytes) -> list[Place]:
         found: list[Place] = []
@@ -87,8 +85,9 @@ class HyperscanLiterals:
 class HyperscanExpressions:
     """Hyperscan, each expression at most once a text: ``\\w+`` would else be reported at every letter."""
 
-    def __init__(self, expressions: Sequence[str]) -> None:
+    def __init__(self, expressions: Sequence[str], kept: Path | None = None) -> None:
         self._hyperscan = importlib.import_module("hyperscan")
+        self._kept = kept
         numbers = list(range(len(expressions)))
         self._found: list[int] = []
         self._rest: PortableExpressions | None = None
@@ -107,7 +106,10 @@ class HyperscanExpressions:
         self._found.append(number)
 
     def _compiled(self, expressions: Sequence[str], numbers: Sequence[int]) -> Any:
-        return _compiled(tuple(relaxed(expression) for expression in expressions), tuple(numbers))
+        engine = self._hyperscan
+        flags = engine.HS_FLAG_UTF8 | engine.HS_FLAG_CASELESS | engine.HS_FLAG_SINGLEMATCH | engine.HS_FLAG_MULTILINE
+        encoded = tuple(relaxed(expression).encode() for expression in expressions)
+        return compiled(encoded, tuple(numbers), flags, False, self._kept)
 
     def _set_apart(self, expressions: Sequence[str]) -> None:
         """What Hyperscan does not take (``(?U)``, too many states) is left to RE2."""
@@ -122,17 +124,6 @@ class HyperscanExpressions:
         except self._hyperscan.error:
             return False
         return True
-
-
-@lru_cache(maxsize=8)
-def _compiled(expressions: tuple[str, ...], numbers: tuple[int, ...]) -> Any:
-    """Compiling takes up to seconds, and the same policy is asked again and again: once a process is enough."""
-    engine = importlib.import_module("hyperscan")
-    flags = engine.HS_FLAG_UTF8 | engine.HS_FLAG_CASELESS | engine.HS_FLAG_SINGLEMATCH | engine.HS_FLAG_MULTILINE
-    database = engine.Database(mode=engine.HS_MODE_BLOCK)
-    encoded = [expression.encode() for expression in expressions]
-    database.compile(expressions=encoded, ids=list(numbers), elements=len(encoded), flags=flags)
-    return database
 
 
 def available() -> bool:

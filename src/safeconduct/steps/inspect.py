@@ -78,11 +78,13 @@ def inspect(
     measure: bool = True,
     tick: Tick = lambda count: None,
     leave_out: Sequence[str] = (),
+    kept: Path | None = None,
 ) -> Inspection:
     """Ask every criterion of every item of ``source`` and decide by ``policies``.
 
     ``folder`` takes the working files (findings, census).  ``measure``: decode media in a limited child process.
-    ``leave_out`` names criteria not to ask beyond what the policies ask.  Raises ``SourceError`` for a source that is
+    ``leave_out`` names criteria not to ask beyond what the policies ask.
+    ``kept`` is a folder where compiled patterns wait for the next inspection.  Raises ``SourceError`` for a source that is
     unusable as a whole.
     """
     before = source.about()
@@ -92,7 +94,12 @@ def inspect(
         stack.enter_context(_seldom_collecting())
         measurer = stack.enter_context(Measurer(source.open)) if measure else None
         screen = Screen(
-            criteria, as_of=as_of, owner=before.actor, acct=before.acct, measure=measurer.measure if measurer else None
+            criteria,
+            as_of=as_of,
+            owner=before.actor,
+            acct=before.acct,
+            measure=measurer.measure if measurer else None,
+            kept=kept,
         )
         spool, writer = Spool(folder / "findings"), CensusWriter(folder / "census")
         for batch in screen.batches(tally.watch(source.read())):
