@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from safeconduct.archives import open_archive
 from safeconduct.contracts import Destination, Source, Terms
@@ -40,6 +39,8 @@ def open_source(place: str) -> Source:
     path = Path(place)
     if not path.exists():
         raise SourceError(f"There is nothing at {place}. Give the path of the archive you downloaded.")
+    if not (path.is_file() or path.is_dir()):
+        raise SourceError(f"{place} is neither a file nor a folder. Give the path of the archive you downloaded.")
     claims = [(kind.recognise(path), kind) for kind in plugins("sources").values()]  # type: ignore[attr-defined]
     best = max(((claim, kind) for claim, kind in claims if claim), key=lambda pair: pair[0], default=None)
     if best is None:
@@ -78,10 +79,16 @@ def inspected(
     leave_out: Sequence[str] = (),
 ) -> Iterator[Inspection]:
     """An inspection of ``source``; its working files are gone when the ``with`` block ends."""
-    (home.path / "work").mkdir(mode=0o700, exist_ok=True)
-    with TemporaryDirectory(dir=home.path / "work") as folder:
+    with home.work() as folder:
         inspection = inspect(
-            source, policies, Path(folder), as_of or datetime.now(UTC), measure=measure, tick=tick, leave_out=leave_out
+            source,
+            policies,
+            folder,
+            as_of or datetime.now(UTC),
+            measure=measure,
+            tick=tick,
+            leave_out=leave_out,
+            kept=home.path / "compiled",
         )
         try:
             yield inspection
