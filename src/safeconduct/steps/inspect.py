@@ -84,7 +84,8 @@ def inspect(
 
     ``folder`` takes the working files (findings, census).  ``measure``: decode media in a limited child process.
     ``leave_out`` names criteria not to ask beyond what the policies ask.
-    ``kept`` is a folder where compiled patterns wait for the next inspection.  Raises ``SourceError`` for a source that is
+    ``kept`` is a folder where compiled patterns wait for the next inspection.
+    Raises ``SourceError`` for a source that is
     unusable as a whole.
     """
     before = source.about()
