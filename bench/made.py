@@ -104,7 +104,8 @@ def ident_of(number: int, of: int) -> str:
 
 ACTOR = {
     "@context": "https://www.w3.org/ns/activitystreams", "id": ALICE, "type": "Person",
-    "preferredUsername": "alice", "name": "Alice", "summary": "<p>Bread and trains</p>", "followers": f"{ALICE}/followers",
+    "preferredUsername": "alice", "name": "Alice",
+    "summary": "<p>Bread and trains</p>", "followers": f"{ALICE}/followers",
     "url": "https://old.example/@alice",
 }  # fmt: skip
 

@@ -46,7 +46,9 @@ class AiLabel:
                     reason = f"Carries a label of where it comes from ({', '.join(facts.ai)})"
                     yield about(self.name, item, medium, Confidence.LOW, reason, "provenance", Basis.THIRD_PARTY)
         for item in batch.items:
-            yield from self._said(item)
+            thing = item.object
+            if thing.get("tag") or thing.get("attachment") or "digitalSourceType" in thing:
+                yield from self._said(item)
 
     def _said(self, item: Item) -> Iterator[Finding]:
         for pointer, thing in (("", item.object), *_each(item.object, "attachment")):

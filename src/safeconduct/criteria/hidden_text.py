@@ -114,6 +114,8 @@ def _hidden(text: str) -> tuple[int, int] | None:
 
 def _invisible(text: str) -> tuple[int, int] | None:
     """Mastodon hides the ends of long addresses inside links in this way, which is no secret; outside it is one."""
+    if all(map(_linked, text.split("</a"))):
+        return None
     linked = False
     for token in _TOKEN.finditer(text):
         if token[0] != "invisible":
@@ -126,6 +128,12 @@ def _invisible(text: str) -> tuple[int, int] | None:
             if within and text[end + 1 : end + 2].strip(" <"):
                 return start, end + 1
     return None
+
+
+def _linked(stretch: str) -> bool:
+    """From the end of one link to the end of the next: does nothing invisible come before the link begins?"""
+    place = stretch.find("invisible")
+    return place < 0 or 0 <= stretch.find("<a ") < place
 
 
 def _meant(hit: Hit) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from posixpath import commonprefix
 from urllib.parse import unquote
 
 from safeconduct.activitystreams import names
@@ -33,7 +32,10 @@ class Files:
     def find(self, address: str) -> str | None:
         """The member an address means; ``None`` if there is none, or if several fit equally well."""
         steps, remote = _path(address)
-        return self._longest(steps, remote) or self._longest([unquote(step) for step in steps], remote)
+        found = self._longest(steps, remote)
+        if found is None and "%" in address:
+            return self._longest([unquote(step) for step in steps], remote)
+        return found
 
     def use(self, address: str) -> str | None:
         """``find``, counted."""
@@ -68,7 +70,8 @@ def attachments(thing: Object, files: Files) -> tuple[tuple[Medium, ...], tuple[
         medium = _medium(pointer, part, address, files)
         media.append(medium)
         notes.extend(_oddities(medium, address, files))
-        files.use(names.href(_url(part.get("icon"))))  # a video's still picture is spoken for
+        if icon := part.get("icon"):
+            files.use(names.href(_url(icon)))  # a video's still picture is spoken for
     return tuple(media), tuple(notes)
 
 
@@ -149,5 +152,11 @@ def _end(steps: list[str]) -> str:
 
 def _shared(one: str, other: str) -> str:
     """The whole components that two such ends have in common."""
-    shared = commonprefix((one, other))
-    return shared[: shared.rfind("/") + 1]
+    if other.startswith(one):
+        return one
+    length = 0
+    for mine, theirs in zip(one.split("/")[:-1], other.split("/")[:-1], strict=False):
+        if mine != theirs:
+            break
+        length += len(mine) + 1
+    return one[:length]
