@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sqlite3
 import sys
 
 import click
@@ -52,6 +53,16 @@ for _module in pkgutil.iter_modules(__path__):
         safeconduct.add_command(importlib.import_module(f"{__name__}.{_module.name}").command)
 
 
+def _no_room(error: OSError | sqlite3.Error) -> str:
+    """A full disk, a folder without the right to write: nobody's mistake in the code."""
+    what = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    where = f" at {error.filename}" if isinstance(error, OSError) and error.filename else ""
+    return (
+        f"This computer could not read or write{where}: {what}. Make room, or check who may write there; "
+        "then run the same command again: what is done stays done, and nothing goes twice."
+    )
+
+
 def main() -> None:
     """The ``safeconduct`` program: errors become one plain sentence and an exit code, never a stack trace."""
     try:
@@ -67,5 +78,8 @@ def main() -> None:
         code = 2
     except SafeconductError as error:
         click.echo(str(error), err=True)
+        code = 3
+    except (OSError, sqlite3.OperationalError) as error:
+        click.echo(_no_room(error), err=True)
         code = 3
     sys.exit(code if isinstance(code, int) else 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -60,8 +59,8 @@ def command(
 
     The token of the receiving account is read from SAFECONDUCT_TOKEN.
     """
-    with Home(given["home"]) as home, TemporaryDirectory(dir=_work(home)) as folder:
-        plan, archive = _plan(home, source, destination, plan_path, resume, Path(folder) / "plan.jsonl", given)
+    with Home(given["home"]) as home, home.work() as folder:
+        plan, archive = _plan(home, source, destination, plan_path, resume, folder / "plan.jsonl", given)
         header = plan.header
         target = open_destination(
             header.destination, terms_of(home, header.choices, header.actor, header.acct, given["loopback"])
@@ -92,12 +91,6 @@ def copy_report(plan: Plan, transfer: Transfer, result: Result, remainder: Path 
         "remainder": str(remainder) if remainder else None,
         "plan": plan_report(plan),
     }
-
-
-def _work(home: Home) -> Path:
-    path = home.path / "work"
-    path.mkdir(mode=0o700, exist_ok=True)
-    return path
 
 
 def _plan(

@@ -7,6 +7,7 @@ memory that does not grow with the number of posts.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -32,6 +33,8 @@ def ledger(folder: Path, schema: str) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.executescript(schema)
     except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):  # no room, no right to write, in use
+            raise OSError(errno.EIO, str(error), str(folder)) from error
         raise DeliveryError(
             f"The working folder {folder} is damaged ({error}). Move it away and copy again."
         ) from error

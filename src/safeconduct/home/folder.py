@@ -6,11 +6,16 @@ import hashlib
 import hmac
 import os
 import secrets
+import shutil
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from safeconduct.errors import CustodyError
 from safeconduct.journals.sqlite import Sqlite
 
 SCHEMA = """
@@ -55,7 +60,16 @@ class Home:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._key = _key(path / "key")
         self.connection = sqlite3.connect(path / "safeconduct.db", timeout=30, isolation_level=None)
-        self.connection.execute("PRAGMA journal_mode = WAL")
+        try:
+            self.connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            self.connection.close()
+            raise  # no room, no right to write: nothing is wrong with what is there
+        except sqlite3.DatabaseError as error:
+            self.connection.close()
+            raise CustodyError(
+                f"{path / 'safeconduct.db'} is damaged ({error}). Put back a backup, or give another folder as --home."
+            ) from error
         self.connection.execute("PRAGMA synchronous = FULL")
         self.connection.executescript(SCHEMA)
         self.journal("")  # makes the journal's tables, outside any transaction
@@ -96,6 +110,20 @@ class Home:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
+    @contextmanager
+    def work(self) -> Iterator[Path]:
+        """A folder for working files, gone when the ``with`` block ends.
+
+        A process that was killed cannot tidy up, and working files hold posts: the next one does it.
+        """
+        place = self.path / "work"
+        place.mkdir(mode=0o700, exist_ok=True)
+        for left in place.iterdir():
+            if not _running(left.name.partition("-")[0]):
+                shutil.rmtree(left, ignore_errors=True)
+        with TemporaryDirectory(dir=place, prefix=f"{os.getpid()}-") as folder:
+            yield Path(folder)
+
     def transfers(self) -> list[str]:
         """The ids of all transfers, newest first."""
         return [row[0] for row in self.connection.execute("SELECT id FROM transfers ORDER BY created DESC, id DESC")]
@@ -116,4 +144,17 @@ def _key(path: Path) -> bytes:
             pass
         finally:
             fresh.unlink()
-    return path.read_bytes()
+    key = path.read_bytes()
+    if len(key) != 32:
+        raise CustodyError(f"{path} is not a key any more. Put back a backup: without it nothing here can be opened.")
+    return key
+
+
+def _running(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except OSError:
+        return True
+    return True

@@ -6,6 +6,7 @@ knows; it is reconciled by asking the destination what is there, because servers
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from functools import partial
 from msgspec import Struct
 
 from safeconduct.contracts import Destination, Source
-from safeconduct.errors import DeliveryError, PlanError, Uncertain
+from safeconduct.errors import DeliveryError, PlanError, SafeconductError, SourceError, Uncertain
 from safeconduct.home import Custody, Home, Lease
 from safeconduct.home.custody import DELIVERED, FAILED, INTENDED, UNDOING, UNDONE
 from safeconduct.model import Abilities, Kind, Receipt, Shaped
@@ -183,9 +184,14 @@ class _Run:
         self._states[line.n] = INTENDED
         try:
             receipt = self._attempt(shaped, parent)
-        except DeliveryError as error:
+        except (DeliveryError, SourceError) as error:
             self._refused(line, error)
             return True
+        except (OSError, sqlite3.OperationalError) as error:  # a full disk is no item's fault: stop, look again later
+            raise DeliveryError(
+                f"Stopped at {line.origin}: this computer could not read or write ({error}). Make room, or check who "
+                "may write there, then copy again: it goes on here, and nothing goes twice."
+            ) from error
         self._custody.delivered(line.n, receipt)
         self._states[line.n] = DELIVERED
         self._in_a_row = 0
@@ -203,7 +209,7 @@ class _Run:
                     return found
         raise DeliveryError("The destination's answer was lost again and again. Try later; nothing is delivered twice.")
 
-    def _refused(self, line: Line, error: DeliveryError) -> None:
+    def _refused(self, line: Line, error: SafeconductError) -> None:
         self._custody.failed(line.n, str(error))
         self._states[line.n] = FAILED
         self._reasons[line.n] = str(error)
