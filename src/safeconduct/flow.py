@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from safeconduct.archives import open_archive
+from safeconduct.archives.trouble import shown
 from safeconduct.contracts import Destination, Source, Terms
 from safeconduct.discover import plugins
 from safeconduct.errors import PlanError, SourceError
@@ -38,9 +39,9 @@ def open_source(place: str) -> Source:
     """The source at ``place`` (a path), by the most confident claim.  ``SourceError`` if nobody recognises it."""
     path = Path(place)
     if not path.exists():
-        raise SourceError(f"There is nothing at {place}. Give the path of the archive you downloaded.")
+        raise SourceError(f"There is nothing at {shown(place)}. Give the path of the archive you downloaded.")
     if not (path.is_file() or path.is_dir()):
-        raise SourceError(f"{place} is neither a file nor a folder. Give the path of the archive you downloaded.")
+        raise SourceError(f"{shown(place)} is neither a file nor a folder. Give the path of the archive you downloaded.")
     claims = [(kind.recognise(path), kind) for kind in plugins("sources").values()]  # type: ignore[attr-defined]
     best = max(((claim, kind) for claim, kind in claims if claim), key=lambda pair: pair[0], default=None)
     if best is None:

@@ -81,7 +81,7 @@ def there(folder: Path, place: str) -> Any:
     "moments", [(1,), (2, 3), (9, 4), *(pytest.param((n, n // 2 + 1), marks=pytest.mark.prove) for n in range(3, 24))]
 )
 def test_killed_and_done_again(moments: tuple[int, ...], place: str, world: Path, tmp_path: Path) -> None:
-    command = ["copy", world, PLACES[place], "--home", "home", "--policy", "open"]
+    command: list[str | Path] = ["copy", world, PLACES[place], "--home", "home", "--policy", "open"]
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     for folder in (whole, torn):
         folder.mkdir()

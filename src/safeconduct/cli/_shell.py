@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ DONE, NEEDS_A_PERSON, FAILED = 0, 1, 3
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
@@ -105,7 +107,12 @@ def terms_of(home: Home, choices: Choices, actor: str, acct: str, loopback: bool
 
 def put(value: Json, text: str, as_json: bool) -> None:
     """Print the one or the other."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str) if as_json else text)
+    click.echo(_harmless(json.dumps(value, ensure_ascii=False, indent=2, default=str)) if as_json else text)
+
+
+def _harmless(text: str) -> str:
+    """The same JSON without a sign that a terminal obeys, that turns lines round, or that is half of one."""
+    return UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 @contextmanager

@@ -39,6 +39,9 @@ CREATE TABLE IF NOT EXISTS deliveries (
 CREATE INDEX IF NOT EXISTS deliveries_by_item ON deliveries (account_key, item_key);
 CREATE INDEX IF NOT EXISTS deliveries_by_new ON deliveries (new_key);
 CREATE INDEX IF NOT EXISTS deliveries_by_url ON deliveries (url_key);
+CREATE TABLE IF NOT EXISTS names (
+    name_key TEXT NOT NULL, transfer TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (name_key, transfer, n)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS overrules (
     item_key TEXT PRIMARY KEY, action TEXT NOT NULL, filters TEXT NOT NULL, author TEXT NOT NULL,
     because TEXT NOT NULL, at TEXT NOT NULL

@@ -258,8 +258,15 @@ def _line(
         criteria=tuple(sorted({finding.criterion for finding in findings})),
         rule=decision.reasons[0].rule if decision.reasons else "",
         own=item.actor == owner,
+        url=_address(item),
         shape=outcome if isinstance(outcome, Shaped) else None,
     )
+
+
+def _address(item: Item) -> str:
+    """Under which people know it, where that is not its id: whoever reports a post has the one from the browser."""
+    url = item.object.get("url") if item.kind in (Kind.POST, Kind.POLL) else None
+    return url if isinstance(url, str) and url != item.id and len(url) < 2000 else ""
 
 
 def _code(outcome: Shaped | Left) -> str:

@@ -47,7 +47,8 @@ class Header(Struct, frozen=True):
 class Line(Struct, frozen=True, omit_defaults=True):
     """One record and its fate.  ``item`` names it across archives: its id, or a digest where it has none.
 
-    ``shape`` is present exactly where the record is delivered by itself.
+    ``url`` is the address people saw, where that is not its id.  ``shape`` is present exactly where the record is
+    delivered by itself.
     """
 
     n: int
@@ -63,6 +64,7 @@ class Line(Struct, frozen=True, omit_defaults=True):
     criteria: tuple[str, ...] = ()
     rule: str = ""
     own: bool = False
+    url: str = ""
     shape: Shaped | None = None
 
 

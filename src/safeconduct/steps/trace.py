@@ -17,7 +17,8 @@ from safeconduct.model import Json, Kind
 class Query(Struct, frozen=True):
     """What to look for; everything given must be true.
 
-    ``thing`` is whatever somebody has in hand: an old id, a new id, an address, a SHA-256, an actor.
+    ``thing`` is whatever somebody has in hand: an old id, a new id, an address, a SHA-256, an actor's id,
+    ``user@host``, a place in the archive, a transfer.
     """
 
     thing: str = ""
@@ -101,10 +102,15 @@ def _anything() -> Sequence[str]:
         "deliveries.url_key = ?",
         "transfers.person_key = ?",
         "transfers.source_key = ?",
+        "EXISTS (SELECT 1 FROM names WHERE name_key = ? AND names.transfer = items.transfer AND names.n = items.n)",
+        "items.transfer IN (SELECT transfer FROM names WHERE name_key = ? AND n = -1)",
         "items.origin = ?",
+        "items.transfer = ?",
     )
 
 
 def _marks(home: Home, thing: str) -> list[str]:
     mark = home.mark(thing)
-    return [home.mark(f"{kind}:{thing}") for kind in Kind] + [mark] * 5 + [thing]
+    post = thing.removesuffix("/activity")  # the id of what was said, not of the saying
+    person = home.mark(f"acct:{thing.removeprefix('acct:').lstrip('@').lower()}")
+    return [home.mark(f"{kind}:{post}") for kind in Kind] + [mark] * 6 + [person, thing, thing]

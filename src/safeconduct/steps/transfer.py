@@ -17,6 +17,7 @@ from safeconduct.steps.planfile import Line, Plan
 
 RUNNING, FINISHED, UNDONE = "running", "finished", "undone"
 ROWS = 1000
+PERSON = -1  # in the place of an item number: a name of whoever moves
 
 
 class Transfer(Struct, frozen=True):
@@ -120,6 +121,11 @@ def _enter(home: Home, plan: Plan, identity: str, destination: str) -> None:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
+    names = ((home.mark(line.url), identity, line.n) for line in plan.lines() if line.url)
+    home.connection.executemany("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", names)
+    if header.acct:
+        person = (home.mark(f"acct:{header.acct}"), identity, PERSON)
+        home.connection.execute("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", person)
     journal.record(
         "offered",
         {
