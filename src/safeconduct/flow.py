@@ -41,7 +41,7 @@ def open_source(place: str) -> Source:
     if not path.exists():
         raise SourceError(f"There is nothing at {shown(place)}. Give the path of the archive you downloaded.")
     if not (path.is_file() or path.is_dir()):
-        raise SourceError(f"{shown(place)} is neither a file nor a folder. Give the path of the archive you downloaded.")
+        raise SourceError(f"{shown(place)} is neither a file nor a folder. Give the archive you downloaded.")
     claims = [(kind.recognise(path), kind) for kind in plugins("sources").values()]  # type: ignore[attr-defined]
     best = max(((claim, kind) for claim, kind in claims if claim), key=lambda pair: pair[0], default=None)
     if best is None:
