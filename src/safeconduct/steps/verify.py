@@ -6,7 +6,8 @@ from pathlib import Path
 
 from safeconduct.destinations.container import check
 from safeconduct.errors import CustodyError, SafeconductError
-from safeconduct.home import Home
+from safeconduct.home import Custody, Home
+from safeconduct.home.custody import DELIVERED, FAILED, INTENDED, UNDOING, UNDONE
 from safeconduct.model import Json
 from safeconduct.steps.planfile import Plan
 from safeconduct.steps.transfer import find, kept_plan
@@ -20,13 +21,31 @@ def verify(home: Home, path: Path | None = None, transfer: str = "") -> dict[str
     wrong: list[Json] = []
     for identity in [find(home, transfer).id] if transfer else home.transfers():
         try:
-            count = sum(1 for _ in home.journal(identity).entries())
+            count = _journal(home, identity)
             plan = kept_plan(find(home, identity))
             _sealed(home, plan)
             checked.append(f"transfer {identity}: {count} journal entries, a plan of {plan.footer.records} records")
         except SafeconductError as error:
             wrong.append(str(error))
     return {"checked": checked, "wrong": wrong}
+
+
+def _journal(home: Home, identity: str) -> int:
+    """How many entries.  The index of deliveries must say what the journal says, or ``undo`` would miss something."""
+    count, said = 0, {}
+    for count, entry in enumerate(home.journal(identity).entries(), 1):  # noqa: B007 (the last one is the count)
+        if entry["event"] in (INTENDED, DELIVERED, FAILED, UNDOING, UNDONE):
+            said[entry["detail"]["n"]] = entry["event"]
+    if not count:
+        raise CustodyError(f"The journal of transfer {identity} is gone. Compare with a backup.")
+    found = Custody(home, identity).states()
+    for number in sorted(said.keys() | found.keys()):
+        if said.get(number) != found.get(number):
+            raise CustodyError(
+                f"Item {number} of transfer {identity} is {found.get(number, 'missing')} in the index and "
+                f"{said.get(number, 'missing')} in the journal. Compare with a backup."
+            )
+    return count
 
 
 def _sealed(home: Home, plan: Plan) -> None:
