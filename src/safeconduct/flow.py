@@ -21,7 +21,7 @@ from safeconduct.errors import PlanError, SourceError
 from safeconduct.home import Home
 from safeconduct.model import Abilities, Choices
 from safeconduct.policy import Policy
-from safeconduct.steps.copy import Result, copy, same_source
+from safeconduct.steps.copy import Result, copy, lease_of, same_source
 from safeconduct.steps.decide import Overruled
 from safeconduct.steps.inspect import Inspection, Tick, inspect
 from safeconduct.steps.plan import make_plan
@@ -125,9 +125,13 @@ def copied(
 ) -> tuple[Transfer, Result, Path | None]:
     """Execute the plan; keep what is held and save what stays behind.  Returns where the remainder is, if any."""
     same_source(plan, source)
-    transfer = begin(home, plan, plan.header.destination)
-    keep_held(home, plan, transfer, source)  # first: whoever is asked while it runs can already answer
-    result = copy(home, plan, transfer, source, destination, tick=tick)
+    lease = lease_of(home, plan)  # before anything is entered: who has to wait leaves no transfer behind
+    try:
+        transfer = begin(home, plan, plan.header.destination)
+        keep_held(home, plan, transfer, source)  # first: whoever is asked while it runs can already answer
+        result = copy(home, plan, transfer, source, destination, lease=lease, tick=tick)
+    finally:
+        lease.release()
     return transfer, result, _remainder(home, plan, transfer, source, result)
 
 

@@ -18,10 +18,11 @@ import pytest
 from safeconduct import flow
 from safeconduct.contracts import Source, Terms
 from safeconduct.destinations.nowhere import Nowhere
-from safeconduct.errors import CustodyError, DeliveryError, SourceError
+from safeconduct.errors import Busy, CustodyError, DeliveryError, SourceError
 from safeconduct.home import Home
 from safeconduct.model import Choices, Item, Receipt, Shaped
 from safeconduct.policy import read_policy
+from safeconduct.steps.copy import lease_of
 from safeconduct.steps.verify import verify
 from tests.fixtures.worlds import archive
 from tests.hostile.gauge import run
@@ -200,3 +201,15 @@ def test_a_home_with_any_name(world: Path, tmp_path: Path) -> None:
     assert json.loads(ran.out)["failed"] == 0
     assert run("undo", "last", "--home", home, folder=tmp_path).code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", home]
+
+
+def test_who_has_to_wait_leaves_no_transfer_behind(world: Path, tmp_path: Path) -> None:
+    with Home(tmp_path / "home") as home:
+        made = plan(home, world)
+        lease = lease_of(home, made)
+        with pytest.raises(Busy, match="Another copy"):
+            flow.copied(home, made, flow.open_source(str(world)), Nowhere("", Terms()))
+        assert home.transfers() == []
+        lease.release()
+        _, result, _ = flow.copied(home, made, flow.open_source(str(world)), Nowhere("", Terms()))
+        assert result.delivered == result.planned

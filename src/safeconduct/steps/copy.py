@@ -48,6 +48,7 @@ def copy(
     source: Source,
     destination: Destination,
     *,
+    lease: Lease | None = None,
     tick: Tick = lambda count: None,
     sleep: Sleep = time.sleep,
 ) -> Result:
@@ -58,7 +59,7 @@ def copy(
     """
     same_source(plan, source)
     _same_server(plan.header.abilities, destination.probe())
-    lease = Lease(home.connection, home.mark(account_name(plan)))
+    lease = lease or lease_of(home, plan)
     try:
         custody = Custody(home, transfer.id, account_name(plan), lease)
         run = _Run(plan, source, destination, custody, tick, sleep, Overruled(home))
@@ -71,6 +72,11 @@ def copy(
         return result
     finally:
         lease.release()
+
+
+def lease_of(home: Home, plan: Plan) -> Lease:
+    """The right to write to this plan's account.  ``Busy`` while another worker has it."""
+    return Lease(home.connection, home.mark(account_name(plan)))
 
 
 def same_source(plan: Plan, source: Source) -> None:
