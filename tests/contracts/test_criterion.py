@@ -175,7 +175,7 @@ def seen(items: list[Item]) -> list[Finding]:
         for batch in screen.batches(items):
             writer.add(batch)
         census: Any = writer.close([Total("outbox.json", 0, len(items))], ALICE, NOW)
-        return found + screen.conclude(census)
+        return [*found, *screen.conclude(census)]
 
 
 def unbroken(found: list[Finding], items: list[Item]) -> None:

@@ -5,7 +5,7 @@ Nothing is worked out before a criterion asks for it, and then once for all crit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -202,14 +202,12 @@ class Screen:
         found += [_unread(item) for item in batch.unread()]
         return found
 
-    def conclude(self, census: Census) -> list[Finding]:
-        """What every criterion sees once everything was seen."""
-        found: list[Finding] = []
+    def conclude(self, census: Census) -> Iterator[Finding]:
+        """What every criterion sees once everything was seen: one by one, for there may be one for each item."""
         for criterion in self.criteria:
             conclude = getattr(criterion, "conclude", None)
-            if conclude is not None and (fault := self._collect(criterion, conclude, census, found)):
-                found.append(_broken(criterion, WHOLE, fault))
-        return found
+            if conclude is not None and (fault := (yield from self._told(criterion, conclude, census))):
+                yield _broken(criterion, WHOLE, fault)
 
     def measured(self, medium: Medium) -> MediaFacts | None:
         """The facts of one medium; a measurement that breaks is a fact with a problem, which holds the item."""
@@ -244,12 +242,25 @@ class Screen:
         self, criterion: Criterion, ask: Callable[[Any], Iterable[Finding]], about: object, found: list[Finding]
     ) -> str:
         """Add what the criterion finds; returns what broke.  What it found before it broke stays."""
+        fault = ""
+
+        def told() -> Iterator[Finding]:
+            nonlocal fault
+            fault = yield from self._told(criterion, ask, about)
+
+        found.extend(told())
+        return fault
+
+    def _told(
+        self, criterion: Criterion, ask: Callable[[Any], Iterable[Finding]], about: object
+    ) -> Generator[Finding, None, str]:
+        """Give what the criterion finds, stamped with its question; returns what broke."""
         question = getattr(criterion, "question", "")
         try:
             for finding in ask(about) or ():
                 if not isinstance(finding, Finding):
                     return f"it gave a {type(finding).__name__} instead of a finding"
-                found.append(replace(finding, question=question) if question and not finding.question else finding)
+                yield replace(finding, question=question) if question and not finding.question else finding
         except Exception as error:
             return _said(error)
         return ""

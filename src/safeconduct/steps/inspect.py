@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 import numpy
@@ -28,6 +29,7 @@ from safeconduct.steps.tally import Tally
 from safeconduct.steps.verdicts import Verdicts
 
 Tick = Callable[[int], None]
+CHUNK = 1000  # findings of the whole import kept in memory at once
 
 
 class Question(Struct, frozen=True):
@@ -111,10 +113,11 @@ def inspect(
             tick(len(batch.items))
         about = source.about()
         census = writer.close(about.totals, about.actor, as_of)
-        for finding in screen.conclude(census):
-            tally.concluded(finding)
-            if finding.question:
-                spool.add([finding])
+        concluded = screen.conclude(census)
+        while some := list(islice(concluded, CHUNK)):
+            for finding in some:
+                tally.concluded(finding)
+            spool.add(finding for finding in some if finding.question)
     inspection = Inspection(about, census, spool, tally, policies)
     _decide(inspection)
     return inspection

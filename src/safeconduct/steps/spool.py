@@ -6,6 +6,8 @@ import struct
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from operator import attrgetter
+from os import SEEK_END
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,7 @@ import numpy
 from safeconduct.model import Finding
 
 LENGTH = struct.Struct("<I")
+_item = attrgetter("item")
 
 
 class Spool:
@@ -27,12 +30,15 @@ class Spool:
         self._decode = msgspec.msgpack.Decoder(list[Finding]).decode
 
     def add(self, findings: Iterable[Finding]) -> None:
-        """Keep these; findings of one item that come together are kept together."""
-        for number, group in groupby(findings, key=lambda finding: finding.item):
+        """Keep these; findings of one item that come together are kept together, in the order they came."""
+        place = self._file.seek(0, SEEK_END)
+        written = bytearray()
+        for number, group in groupby(sorted(findings, key=_item), key=_item):
             data = self._encode(list(group))
             self._numbers.append(number)
-            self._offsets.append(self._file.tell())
-            self._file.write(LENGTH.pack(len(data)) + data)
+            self._offsets.append(place + len(written))
+            written += LENGTH.pack(len(data)) + data
+        self._file.write(written)
 
     def __iter__(self) -> Iterator[tuple[int, Sequence[Finding]]]:
         """(item number, its findings), ascending; findings about the whole import come first, under ``WHOLE``."""
