@@ -149,7 +149,7 @@ def undone(
 
 
 def _remainder(home: Home, plan: Plan, transfer: Transfer, source: Source, result: Result) -> Path | None:
-    refused = frozenset(number for number, _ in result.differences)
+    refused = frozenset(number for number, _ in (*result.differences, *result.notes))
     if not refused and not any(plan.footer.fates.get(fate, 0) for fate in STAYS):
         return None
     path = transfer.folder / "remainder.tar"

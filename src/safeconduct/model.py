@@ -400,6 +400,7 @@ class Receipt(Struct, frozen=True):
     """Proof of one delivery and the handle that undoes it: plain data that survives a restart.
 
     ``new_id`` and ``url`` are the destination's.  ``before`` is what undo needs to put things back.
+    ``notes``: what of the item could not be delivered after all, in sentences (a picture that could not be cleaned).
     """
 
     number: int
@@ -409,6 +410,7 @@ class Receipt(Struct, frozen=True):
     url: str = ""
     at: datetime | None = None
     before: Mapping[str, Json] = {}
+    notes: tuple[str, ...] = ()
 
 
 class Undone(Struct, frozen=True):

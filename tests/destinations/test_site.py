@@ -616,3 +616,14 @@ def test_working_files_are_private(tmp_path: Path) -> None:
     built(tmp_path / "s", post(1))
     assert os.stat(tmp_path / "s" / ".safeconduct").st_mode & 0o777 == 0o700
     assert os.stat(tmp_path / "s" / ".safeconduct" / "ledger.sqlite").st_mode & 0o777 == 0o600
+
+
+def test_what_could_not_be_shown_is_said_in_the_receipt(tmp_path: Path) -> None:
+    """A picture that cannot be cleaned is not quietly left out: the copy's result knows it too (law 4)."""
+    data = io.BytesIO()
+    Image.new("RGB", (30, 20), "red").save(data, "PNG")
+    shelf = Shelf(**{"a.png": data.getvalue()[:50]})
+    medium = Medium("/attachment/0", "a.png", "image/png")
+    (receipt,) = built(tmp_path / "s", post(1, media=(medium,)), shelf=shelf)
+    assert len(receipt.notes) == 1
+    assert "left out" in receipt.notes[0]

@@ -88,6 +88,7 @@ def copy_report(plan: Plan, transfer: Transfer, result: Result, remainder: Path 
         "already_there": result.already,
         "failed": result.failed,
         "differences": [{"item": number, "reason": reason} for number, reason in result.differences],
+        "notes": [{"item": number, "reason": reason} for number, reason in result.notes],
         "remainder": str(remainder) if remainder else None,
         "plan": plan_report(plan),
     }

@@ -21,7 +21,7 @@ import msgspec
 from safeconduct.contracts import Source, Terms
 from safeconduct.destinations import _site_shape
 from safeconduct.destinations._ledger import clear, ledger, look, rest, transaction
-from safeconduct.destinations._site_media import Publisher
+from safeconduct.destinations._site_media import NOT_HERE, Publisher
 from safeconduct.destinations._site_pages import POSTS_A_PAGE, SCHEMA, UNDATED, Page, Pages, anchor, stamp
 from safeconduct.errors import DeliveryError
 from safeconduct.model import Abilities, Decision, Item, Json, Kind, Left, Receipt, Shaped, Undone
@@ -74,9 +74,12 @@ class Site:
         work = self._ledger()
         key = _key(shaped, self._secret)
         row = work.execute("SELECT page FROM posts WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            page = self._keep(work, key, shaped, self._media(shaped, source), parent)
-        return self._receipt(shaped, key, page if row is None else row[0])
+        if row is not None:
+            return self._receipt(shaped, key, row[0])
+        media = self._media(shaped, source)
+        page = self._keep(work, key, shaped, media, parent)
+        left = tuple(f"{one['note']}" for one in media if not one["show"] and one["note"] != NOT_HERE)
+        return self._receipt(shaped, key, page, left)
 
     def find(self, shaped: Shaped) -> Receipt | None:
         """Is it kept already?"""
@@ -178,9 +181,9 @@ class Site:
             made.append({"pointer": medium.pointer, "alt": medium.alt, **shown})
         return made
 
-    def _receipt(self, shaped: Shaped, key: str, page: str) -> Receipt:
+    def _receipt(self, shaped: Shaped, key: str, page: str, left: tuple[str, ...] = ()) -> Receipt:
         url = f"{page}.html#{anchor(key)}" if page else "index.html"
-        return Receipt(shaped.number, shaped.kind, self.name, key, url=url, at=datetime.now(UTC))
+        return Receipt(shaped.number, shaped.kind, self.name, key, url=url, at=datetime.now(UTC), notes=left)
 
     def _stale(self, work: sqlite3.Connection) -> None:
         work.execute("INSERT OR IGNORE INTO facts VALUES ('stale', '1')")

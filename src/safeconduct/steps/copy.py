@@ -30,7 +30,11 @@ FAILURES_IN_A_ROW = 10
 
 
 class Result(Struct, frozen=True):
-    """What happened, beside what was planned.  ``differences``: item numbers where the two do not agree, with why."""
+    """What happened, beside what was planned.
+
+    ``differences``: item numbers where the two do not agree, with why.  ``notes``: what of an item that did arrive
+    could not be delivered after all, such as a picture that could not be cleaned.
+    """
 
     transfer: str
     planned: int
@@ -38,7 +42,7 @@ class Result(Struct, frozen=True):
     already: int
     failed: int
     differences: tuple[tuple[int, str], ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[tuple[int, str], ...] = ()
 
 
 def copy(
@@ -120,6 +124,7 @@ class _Run:
         self._held: set[int] = set()
         self._overruled = overruled
         self._reasons: dict[int, str] = {}
+        self._notes: list[tuple[int, str]] = []
         self._in_a_row = 0
 
     def reconcile(self) -> None:
@@ -158,7 +163,10 @@ class _Run:
             if state != DELIVERED and line.n not in self._already:
                 failed += 1
                 differences.append((line.n, self._reasons.get(line.n, f"still {state or 'not delivered'}")))
-        return Result(self._custody.transfer, planned, delivered, len(self._already), failed, tuple(differences))
+        return Result(
+            self._custody.transfer, planned, delivered, len(self._already), failed, tuple(differences),
+            tuple(self._notes),
+        )  # fmt: skip
 
     def _lines(self) -> Iterator[Line]:
         return (line for line in self._plan.lines() if line.shape is not None)
@@ -199,6 +207,7 @@ class _Run:
                 "may write there, then copy again: it goes on here, and nothing goes twice."
             ) from error
         self._custody.delivered(line.n, receipt)
+        self._notes += [(line.n, note) for note in receipt.notes]
         self._states[line.n] = DELIVERED
         self._in_a_row = 0
         self._tick(1)
