@@ -24,7 +24,7 @@ def copy_text(report: Row) -> str:
         lines += ["", f"{report['failed']:,} did not arrive:"]
         lines += _cut([f"  item {row['item']}: {_why(row['reason'])}" for row in report["differences"]])
         lines.append("Run the same command again to try those once more.")
-    if report["notes"]:
+    if report.get("notes"):
         lines += ["", f"Of {len(report['notes']):,} that did arrive, something stayed behind:"]
         lines += _cut([f"  item {row['item']}: {row['reason']}" for row in report["notes"]])
     if report["remainder"]:
