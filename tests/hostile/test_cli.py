@@ -125,3 +125,37 @@ def test_crafted_archive(make: Callable[[], bytes], tmp_path: Path) -> None:
     path.write_bytes(make())
     ran, _ = inspect(path, tmp_path)
     assert ran.code == 3
+
+
+@pytest.mark.parametrize("kind", ["images", "filetypes"])
+def test_hostile_files_of_others_as_attachments(kind: str, tmp_path: Path) -> None:
+    files = sorted(path for path in (OTHERS / kind).glob("*") if path.name != "LICENSE")
+    if not files:
+        pytest.skip(f"no files of others at {OTHERS / kind} (set SAFECONDUCT_FIXTURES)")
+    shown = {f"media_attachments/files/{n}/original/{path.name}": path for n, path in enumerate(files)}
+    posts = [
+        {"id": f"{ALICE}/{n}", "type": "Note", "attributedTo": ALICE, "to": [PUBLIC], "content": f"<p>picture {n}</p>",
+         "attachment": [{"type": "Document", "mediaType": "image/png", "url": f"/{member}", "name": "a picture"}]}
+        for n, member in enumerate(shown)
+    ]  # fmt: skip
+    outbox = json.dumps({"type": "OrderedCollection", "totalItems": len(posts), "orderedItems": posts})
+    members = {member: path.read_bytes() for member, path in shown.items()}
+    ran, report = inspect(export(tmp_path / "x.zip", {"outbox.json": outbox, **members}), tmp_path)
+    assert ran.code == 1
+    assert report["kinds"]["post"] == len(files)
+    assert report["items"] == 2 * len(files) + 1  # each file is accounted for too; the profile
+    assert report["decisions"]["quarantine"] > 0
+
+
+def test_every_record_of_an_export_of_others_is_accounted_for(tmp_path: Path) -> None:
+    path = OTHERS.parent / "mastodon" / "mastodon-export.zip"
+    if not path.exists():
+        pytest.skip(f"no export of others at {path} (set SAFECONDUCT_FIXTURES)")
+    with zipfile.ZipFile(path) as archive:
+        lists = [name for name in archive.namelist() if name.endswith(("outbox.json", "likes.json", "bookmarks.json"))]
+        records = sum(len(json.loads(archive.read(name))["orderedItems"]) for name in lists)
+        others = [name for name in archive.namelist() if name not in lists and not name.endswith("/")]
+    ran, report = inspect(path, tmp_path)
+    assert ran.code in (0, 1)
+    assert report["items"] + report["unreadable"] == records + len(others)
+    assert {row["file"]: row["found"] for row in report["totals"]}["outbox.json"] == report["kinds"]["post"]

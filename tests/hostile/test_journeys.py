@@ -37,6 +37,7 @@ from safeconduct.steps.verify import verify
 from tests.fixtures.worlds import ALICE, archive, outboxes
 from tests.hostile.gauge import run
 from tests.hostile.test_plans import NOW, note
+from tests.journeys.stand_in import TOKEN, StandIn
 from tests.test_laws import world
 
 Copied = tuple[Plan, Transfer, Result, Path | None]
@@ -337,3 +338,29 @@ def test_only_unreadable_records_are_a_report(tmp_path: Path) -> None:
     text = run("inspect", place, "--home", tmp_path / "home", folder=tmp_path)
     assert "outbox.json#/orderedItems/3" in text.out
     assert run("copy", place, "site:out", "--home", tmp_path / "home", folder=tmp_path).code == 1
+
+
+def held_there(server: StandIn) -> Any:
+    """Everything an account could find changed."""
+    relations = {who: sorted(kinds) for who, kinds in server.relations.items() if kinds}
+    things = (server.statuses, server.lists, server.filters)
+    return json.loads(json.dumps([
+        *(list(thing.values()) for thing in things), relations, sorted(server.tags), sorted(server.domains),
+        {name: value for name, value in vars(server.alice).items() if name != "lock"},
+    ], default=str))  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [(), ("--followers-agreed", "--federating", "--boosts", "link")], ids=["quiet", "all"])
+def test_undo_leaves_the_account_as_it_was_stand_in(more: tuple[str, ...], tmp_path: Path) -> None:
+    build(tmp_path / "alice.zip", posts=FEWEST)
+    with StandIn() as server:
+        env = {"SAFECONDUCT_TOKEN": TOKEN}
+        before = held_there(server)
+        words = ("--loopback", "--home", "home", "--json")
+        destination = f"gotosocial:{server.url}"
+        ran = run("copy", "alice.zip", destination, "--policy", "open", *more, *words, folder=tmp_path, env=env)
+        assert json.loads(ran.out)["delivered"] > 50
+        assert held_there(server) != before
+        undone = run("undo", "last", *words, folder=tmp_path, env=env)
+        assert undone.code == 0, undone.out
+        assert held_there(server) == before
