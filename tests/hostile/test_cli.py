@@ -24,11 +24,17 @@ NONE = '{"type":"OrderedCollection","totalItems":0,"orderedItems":[]}'
 SLOW = pytest.mark.prove
 
 
-def found(folder: str) -> list[Any]:
-    """The files of that folder; one skipped case, with the reason, where they are not on this machine."""
+def found(folder: str, every: int = 1) -> list[Any]:
+    """The files of that folder, ``every`` so manieth in the quick suite.
+
+    Where they are not on this machine: one skipped case, with the reason.
+    """
     paths = [path for path in sorted((OTHERS / folder).glob("*")) if path.name != "LICENSE"]
     absent = pytest.mark.skip(reason=f"no files of others at {OTHERS / folder} (set SAFECONDUCT_FIXTURES)")
-    return [pytest.param(path, id=path.name) for path in paths] or [pytest.param(None, id="absent", marks=absent)]
+    marks = [[] if number % every == 0 else [SLOW] for number in range(len(paths))]
+    return [pytest.param(path, id=path.name, marks=mark) for path, mark in zip(paths, marks, strict=True)] or [
+        pytest.param(None, id="absent", marks=absent)
+    ]
 
 
 def inspect(path: Path, folder: Path) -> tuple[Ran, dict[str, Any]]:
@@ -74,7 +80,7 @@ def test_json_of_others_instead_of_an_archive(path: Path, tmp_path: Path) -> Non
     assert path.name in ran.err
 
 
-@pytest.mark.parametrize("path", found("json"))
+@pytest.mark.parametrize("path", found("json", every=4))
 def test_json_of_others_as_the_outbox(path: Path, tmp_path: Path) -> None:
     inside(path.read_bytes(), "outbox.json", tmp_path)
 

@@ -45,8 +45,9 @@ Copied = tuple[Plan, Transfer, Result, Path | None]
 
 def copied(home: Home, place: Path, destination: Destination, policy: str = "open") -> Copied:
     source = flow.open_source(str(place))
+    path = home.path / f"plan-{len(home.transfers())}.jsonl"
     plan = flow.planned(
-        home, source, [read_policy(policy)], destination, destination.probe(), Choices(), home.path / "plan.jsonl",
+        home, source, [read_policy(policy)], destination, destination.probe(), Choices(), path,
         spec=f"{destination.name}:x", place=str(place), as_of=NOW,
     )  # fmt: skip
     return plan, *flow.copied(home, plan, source, destination)
@@ -78,7 +79,7 @@ def _members(path: Path) -> list[str]:
         return tar.getnames()
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(outbox=outboxes(), policy=st.sampled_from(["open", "careful", "text-only"]))
 def test_delivered_and_remainder_are_everything(outbox: list[Any], policy: str) -> None:
     with world(outbox, blocked_accounts="dave@there.example\n") as (home, _, folder):

@@ -51,9 +51,10 @@ def world(tmp_path: Path) -> Path:
 
 def planned(home: Home, world: Path, place: Path, to: str = "site") -> Plan:
     destination = Site(str(place), Terms()) if to == "site" else Nowhere("", Terms())
+    path = place.with_name(f"plan-{len(home.transfers())}.jsonl")
     return flow.planned(
-        home, flow.open_source(str(world)), [read_policy("open")], destination, destination.probe(), Choices(),
-        place.with_name("plan.jsonl"), spec=f"site:{place}" if to == "site" else "nowhere", place=str(world), as_of=NOW,
+        home, flow.open_source(str(world)), [read_policy("open")], destination, destination.probe(), Choices(), path,
+        spec=f"site:{place}" if to == "site" else "nowhere", place=str(world), as_of=NOW,
     )  # fmt: skip
 
 
