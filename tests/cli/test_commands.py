@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,3 +141,14 @@ def test_one_and_many() -> None:
     assert "2 of 3 planned deliveries are there: 1 new, 1 from an earlier transfer." in said
     assert "item 7: It was taken back with undo" in said
     assert "safeconduct queue --transfer t" in said
+
+
+def test_a_plan_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "plan.jsonl").write_text("somebody's plan")
+    done = subprocess.run(
+        [sys.executable, "-m", "safeconduct", "plan", "alice.zip", "--to", "nowhere", "--home", str(tmp_path / "home")],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "never overwritten" in done.stderr
+    assert (tmp_path / "plan.jsonl").read_text() == "somebody's plan"

@@ -19,6 +19,7 @@ from safeconduct.cli._shell import (
     put,
     terms_of,
 )
+from safeconduct.errors import PlanError
 from safeconduct.flow import open_destination, open_source, planned
 from safeconduct.home import Home
 from safeconduct.reports.page import render_plan
@@ -43,6 +44,10 @@ def command(context: click.Context, /, source: str, spec: str, output: Path, pag
 
     Works offline: what a server allows is taken from the last `probe`.  `copy --plan` executes exactly this plan.
     """
+    if output.exists():
+        raise PlanError(
+            f"There is a plan at {output} already, and a plan is never overwritten. Give another name (-o)."
+        )
     archive = open_source(source)
     about = archive.about()
     choices = choices_of(given)

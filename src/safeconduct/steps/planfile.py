@@ -86,10 +86,6 @@ class PlanWriter:
     """Writes beside the final path and renames at the end, so that half a plan is never taken for one."""
 
     def __init__(self, path: Path, header: Header, seal: Seal = lambda text: "") -> None:
-        if path.exists():
-            raise PlanError(
-                f"There is a plan at {path} already, and a plan is never overwritten. Give another name (-o)."
-            )
         self._path, self._seal = path, seal
         self._part = path.with_name(path.name + ".part")
         self._file = os.fdopen(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
