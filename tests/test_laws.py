@@ -33,6 +33,12 @@ from tests.fixtures.worlds import ALICE, PUBLIC, archive, outboxes, width
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 QUICK = settings(deadline=None, max_examples=15)
+POLL = {
+    "type": "Create", "actor": ALICE, "to": [PUBLIC], "id": f"{ALICE}/statuses/999/activity",
+    "object": {"type": "Question", "id": f"{ALICE}/statuses/999", "attributedTo": ALICE, "to": [PUBLIC],
+               "content": "<p>Tea?</p>", "published": "2021-01-01T00:00:00Z",
+               "oneOf": [{"type": "Note", "name": "yes"}]},
+}  # fmt: skip
 OPEN_HOUSE = Choices(followers=True, boosts="link")
 SERVER = Abilities(
     "gotosocial:https://new.example", "gotosocial", "0.20.0", NOW, CARRIES, account="alice@new.example",
@@ -126,6 +132,41 @@ def test_3_a_persons_decision_yields_only_to_a_person(outbox: list[Any]) -> None
                 line = lines(plan(home, source, folder, here, policy))[0]
                 assert line.action == action.name.lower()
                 assert (line.fate == Fate.REFUSED) == (action == Action.REJECT)
+
+
+GATE = """name = "gate"
+[[rule]]
+when = "poll"
+then = "quarantine"
+because = "A person looks at polls first."
+breaker = 1.0
+"""
+
+
+class Gated(Nowhere):
+    """A place whose community publishes a policy."""
+
+    name = "nowhere"
+
+    def probe(self) -> Abilities:
+        return msgspec.structs.replace(super().probe(), policy=GATE)
+
+
+def test_3_nobody_here_speaks_for_the_community_there() -> None:
+    """The gate: whoever moves may overrule an own policy, never the one that the receiving server publishes."""
+    with world([POLL]) as (home, source, folder):
+        here = Gated("", Terms())
+
+        def fates(name: str) -> list[Fate]:
+            policies = [read_policy("open"), parse_policy(GATE, "gate.toml")]
+            path = folder / name
+            flow.planned(home, source, policies, here, here.probe(), OPEN_HOUSE, path, spec="nowhere", as_of=NOW)
+            return [line.fate for line in Plan(path).lines() if line.kind == "poll"]
+
+        assert fates("one.jsonl") == [Fate.HELD]
+        flow.copied(home, Plan(folder / "one.jsonl"), source, here)
+        decide(home, Query(kind="poll"), Action.ACCEPT, author="alice", because="I want it there.")
+        assert fates("two.jsonl") == [Fate.HELD]
 
 
 @QUICK

@@ -26,6 +26,7 @@ from safeconduct.model import (
     Shaped,
     Unreadable,
 )
+from safeconduct.policy import strictest
 from safeconduct.steps.decide import Overruled
 from safeconduct.steps.inspect import Inspection, Tick
 from safeconduct.steps.planfile import FORMAT, Header, Line, Plan, PlanWriter, Seal
@@ -118,6 +119,7 @@ class _Planner:
         self._source, self._inspection = source, inspection
         self._destination, self._abilities, self._choices = destination, abilities, choices
         self._overruled = overruled
+        self._gate = inspection.policies[-1] if abilities.policy else None  # ``policies_for`` puts it last
         self._arrives = numpy.ones(inspection.census.count, dtype=bool)
         self._parents = _parents(inspection)
         self._twins = _twins(inspection)
@@ -157,7 +159,7 @@ class _Planner:
 
     def _line(self, item: Item, decision: Decision, findings: Sequence[Finding], members: dict[str, Fate]) -> Line:
         name = item_name(item)
-        decision = self._spoken(name, decision)
+        decision = self._spoken(name, item, decision, findings)
         outcome = self._outcome(item, decision)
         fate = _fate(outcome)
         if item.kind == Kind.MEDIA and not isinstance(outcome, Shaped):
@@ -166,13 +168,18 @@ class _Planner:
         _remember(members, item, outcome, fate)
         return _line(item, name, decision, findings, outcome, fate, self._inspection.about.actor)
 
-    def _spoken(self, name: str, decision: Decision) -> Decision:
-        """A person's word stands; a policy that disagrees raises a question, it does not win."""
+    def _spoken(self, name: str, item: Item, decision: Decision, findings: Sequence[Finding]) -> Decision:
+        """A person's word stands; a policy that disagrees raises a question, it does not win.
+
+        But nobody here can speak for the community there: what its published policy says holds beside it.
+        """
         person = self._overruled.get(name) if self._overruled else None
         if person is None:
             return decision
         self.disagreements += person.action != decision.action
-        return person
+        if self._gate is None:
+            return person
+        return strictest([person, self._gate.decide(item, findings, self._inspection.census)])
 
     def _outcome(self, item: Item, decision: Decision) -> Shaped | Left:
         if decision.action >= Action.QUARANTINE:
