@@ -6,7 +6,7 @@ behaviour that could surprise: no file, no clock, no network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -440,6 +440,3 @@ class Testimony(Struct, frozen=True):
     witness: str
     says: str
     detail: str = ""
-
-
-Lines = Sequence[str]

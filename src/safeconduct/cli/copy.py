@@ -26,6 +26,7 @@ from safeconduct.errors import PlanError
 from safeconduct.flow import copied, open_destination, open_source, planned
 from safeconduct.home import Home
 from safeconduct.model import Json
+from safeconduct.policy import read_policy
 from safeconduct.reports.words import copy_text
 from safeconduct.steps.copy import Result
 from safeconduct.steps.plan import plan_report
@@ -122,9 +123,10 @@ def _plan(
 
 def _resumed(started: Transfer, given: dict[str, Any]) -> Plan:
     plan = Plan(started.plan_path)
-    if choices_of(given) != plan.header.choices:
+    others = [name for name in given["policies"] if read_policy(name).digest not in plan.header.digests]
+    if choices_of(given) != plan.header.choices or others:
         raise PlanError(
-            f"Transfer {started.id} of this archive was cut short and had other choices. Finish it with "
+            f"Transfer {started.id} of this archive was cut short and had other choices or policies. Finish it with "
             f"`safeconduct copy --resume {started.id}` or take it back with `safeconduct undo {started.id}` first."
         )
     return plan

@@ -125,7 +125,7 @@ def inspect(
 
 @contextmanager
 def _seldom_collecting() -> Iterator[None]:
-    """Batches make no reference cycles, so looking for them after every 700 objects is time lost (measured: 10 %)."""
+    """Batches make no reference cycles, so looking for them after every 700 objects is time lost."""
     usual = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from safeconduct.contracts import Destination, Source
-from safeconduct.errors import PlanError
+from safeconduct.errors import CustodyError, PlanError
 from safeconduct.home import Home
 from safeconduct.model import Action, Decision, Fate, Item, Kind, Left, Shaped, Unreadable
 from safeconduct.steps.planfile import Plan
@@ -48,7 +48,7 @@ def save_remainder(plan: Plan, source: Source, refused: frozenset[int], containe
             container.deliver(shaped, source, None)
             saved += 1
         elif isinstance(shaped, Left) and item.kind != Kind.MEDIA:
-            raise AssertionError(f"the remainder must take everything, but left {item.origin}: {shaped.reason}")
+            raise CustodyError(f"{item.origin} could not be kept in the remainder: {shaped.reason} Keep the archive.")
     if saved:
         container.finish()
     return saved
