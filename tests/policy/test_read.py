@@ -150,6 +150,12 @@ WRONG = [
     (rule(breaker="20"), 5, "out of bounds", "from 0 to 1"),
     (rule(when='"resembles"', then='"reject"'), 3, "Only exact findings", 'then = "quarantine"'),
     (rule(then='"reject"', where="{ whole = true }"), 3, "whole import", 'then = "quarantine"'),
+    (
+        rule(then='"limit"', filters='["sensitive"]', where="{ whole = true }"),
+        3,
+        "cannot be limited",
+        'then = "quarantine"',
+    ),
     (rule(id='"a"') + "\n" + rule(id='"a"'), 10, "Two rules are called “a”", 'id = "a-2"'),
     (rule(matches='["nothing of the kind"]', **{"with": "{ words = ['a b'] }"}), 5, "does not match number 1", "fit"),
     (rule(spares='["x", "a b"]', **{"with": "{ words = ['a b'] }"}), 5, "matches number 2", "fit"),

@@ -270,6 +270,12 @@ def _sound(table: Table, rule: Rule, bases: frozenset[Basis]) -> None:
     """What no single key shows to be wrong."""
     if rule.then is Action.LIMIT and not rule.filters:
         table.wrong("A limit without filters limits nothing.", "then", 'filters = ["content-warning"]')
+    if rule.then is Action.LIMIT and rule.where.whole:
+        table.wrong(
+            "A whole import cannot be limited, only held for a person.",
+            "then",
+            'then = "quarantine", or a limit without “whole”',
+        )
     if rule.then is not Action.LIMIT and rule.filters:
         table.wrong("Only a limit has filters.", "filters", 'then = "limit", or no filters')
     if rule.then > Action.ACCEPT and not rule.because:
