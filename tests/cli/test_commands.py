@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from safeconduct.cli import STORY, safeconduct
-from safeconduct.errors import PlanError, SafeconductError
+from safeconduct.destinations.site import Site
+from safeconduct.errors import DeliveryError, PlanError, SafeconductError
 from safeconduct.reports.words import copy_text, decided_text, queue_text, rollback_text, traced_text
 from safeconduct.sample import FEWEST, build
 
@@ -96,6 +97,28 @@ def test_a_plan_that_was_taken_back_says_so_before_it_writes(run: Run, folder: P
     assert isinstance(result.exception, PlanError)
     assert "taken back" in str(result.exception)
     assert not (tmp_path / "site").exists()
+
+
+def test_a_copy_that_was_cut_short_is_not_gone_on_with_under_another_policy(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("copy", str(folder / "alice.zip"), f"site:{tmp_path / 'site'}")
+
+    def full(site: Site, *_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Site, "deliver", full)
+        assert isinstance(run(*words, "--policy", "balanced").exception, DeliveryError)
+    for others in (("--policy", "open"), ("--policy", "balanced", "--policy", "careful"), ("--no-media",)):
+        result = run(*words, *others)
+        assert isinstance(result.exception, PlanError), others
+        assert "other choices or policies" in str(result.exception)
+        assert not (tmp_path / "site" / "index.html").exists()
+    gone_on = run(*words, "--policy", "balanced")
+    assert "planned deliveries are there" in gone_on.stdout
+    assert "Going on with transfer" in gone_on.stderr
+    assert len(json.loads(run("trace", "--json").stdout)) == 1
 
 
 def test_a_journal_needs_a_transfer(run: Run) -> None:
