@@ -94,6 +94,48 @@ def test_other_software_is_refused_before_anything_is_written_stand_in(software:
         assert place.writes() == []
 
 
+GATE = "/.well-known/safeconduct"
+
+
+def test_a_published_policy_is_taken_along_stand_in(place: StandIn) -> None:
+    place.published = (b'name = "ours"', "text/plain")
+    assert at(place).probe().policy == 'name = "ours"'
+    place.published = None
+    assert gate_notes(at(place)) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (404, ""), (410, ""), (401, "closed (401)"), (403, "closed (403)"), (406, "closed (406)"),
+        ((b"<!doctype html><p>Hello", "text/html; charset=utf-8"), "a web page"),
+        ((b"<html>", "text/plain"), "a web page"), ((b" ", "text/plain"), "nothing at all"),
+    ],
+)  # fmt: skip
+def test_what_is_no_policy_is_none_but_is_said_stand_in(place: StandIn, answer: Any, said: str) -> None:
+    if isinstance(answer, int):
+        place.faults.append(Fault(answer, "GET", GATE))
+    else:
+        place.published = answer
+    policy, notes = gate_notes(at(place))
+    assert policy == ""
+    assert len(notes) == bool(said)
+    assert all(said in note and "ask it" in note and place.host in note for note in notes)
+
+
+@pytest.mark.parametrize("kind", [500, 502, 503, 429, "drop-before"])
+def test_a_gate_that_cannot_be_asked_about_is_not_open_stand_in(place: StandIn, kind: int | str) -> None:
+    place.faults.append(Fault(kind, "GET", GATE))
+    with pytest.raises(TryAgain, match="intake policy"):
+        at(place).probe()
+    assert at(place).probe().policy == ""
+
+
+def gate_notes(destination: GoToSocial) -> tuple[str, list[str]]:
+    abilities = destination.probe()
+    return abilities.policy, [note for note in abilities.notes if GATE in note]
+
+
 @pytest.mark.parametrize("version", ["0.17.4", "0.1.0", "", "unknown"])
 def test_old_or_unknown_versions_are_refused_before_anything_is_written_stand_in(version: str) -> None:
     with StandIn(version=version) as place:

@@ -37,7 +37,7 @@ from safeconduct.steps.verify import verify
 from tests.fixtures.worlds import ALICE, archive, outboxes
 from tests.hostile.gauge import run
 from tests.hostile.test_plans import NOW, note
-from tests.journeys.stand_in import TOKEN, StandIn
+from tests.journeys.stand_in import TOKEN, Fault, StandIn
 from tests.test_laws import world
 
 Copied = tuple[Plan, Transfer, Result, Path | None]
@@ -214,8 +214,29 @@ def test_the_stricter_of_both_policies_wins(tmp_path: Path) -> None:
 def test_a_broken_published_policy_delivers_nothing(text: str, tmp_path: Path) -> None:
     gate = Gated("", Terms())
     gate.published = text
-    with pytest.raises(PolicyError, match="well-known/safeconduct"):
+    with pytest.raises(PolicyError, match=r"ask the people who run it.*well-known/safeconduct"):
         policies_for(["open"], gate.probe())
+
+
+def test_a_closed_gate_is_said_before_the_copy_and_an_unreadable_one_stops_it_stand_in(tmp_path: Path) -> None:
+    archive(tmp_path / "archive", [note(1)])
+    with StandIn() as server:
+        words = (f"gotosocial:{server.url}", "--loopback", "--home", "home")
+        env = {"SAFECONDUCT_TOKEN": TOKEN}
+        server.published = (b'{"error": "\\u001b[31m"}', "application/json")
+        probed = run("probe", *words, folder=tmp_path, env=env)
+        assert "ask the people who run it" in probed.out
+        stopped = run("copy", "archive", *words, folder=tmp_path, env=env)
+        assert (stopped.code, server.posts()) == (2, [])
+        assert "ask the people who run it" in stopped.err
+        server.published = None
+        server.faults.append(Fault(500, "GET", "/.well-known/safeconduct"))
+        failed = run("copy", "archive", *words, folder=tmp_path, env=env)
+        assert (failed.code, server.posts()) == (3, [])
+        server.faults.append(Fault(403, "GET", "/.well-known/safeconduct", times=2))
+        copied = run("copy", "archive", *words, folder=tmp_path, env=env)
+        assert len(server.posts()) == 1
+        assert "it is not known here: ask it" in copied.err
 
 
 @settings(deadline=None, max_examples=100)

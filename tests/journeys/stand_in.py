@@ -103,6 +103,7 @@ class StandIn:
         self.log: list[tuple[str, str]] = []  # every request: method and path
         self.faults: list[Fault] = []
         self.errors: list[BaseException] = []
+        self.published: tuple[bytes, str] | None = None  # what stands at /.well-known/safeconduct, and its media type
         self.after: Callable[[int], None] | None = None  # called with the number of posts after each one
         self.lock = threading.RLock()
         self._window = (time.time(), 0)
@@ -371,9 +372,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refuse(500, "Internal Server Error")
 
     def _send(self, status: int, answer: Any, headers: dict[str, str]) -> None:
-        body, kind = (
-            (answer, "image/png") if isinstance(answer, bytes) else (json.dumps(answer).encode(), "application/json")
-        )
+        body, kind = answer if isinstance(answer, tuple) else (json.dumps(answer).encode(), "application/json")
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
@@ -419,7 +418,9 @@ def _route(handler: _Handler, path: str, query: dict[str, str], body: bytes) -> 
     if handler.command == "GET" and path in OPEN:
         return OPEN[path](place)
     if handler.command == "GET" and path.startswith("/files/"):
-        return place.media[path.removeprefix("/files/")]["data"]
+        return place.media[path.removeprefix("/files/")]["data"], "image/png"
+    if path == "/.well-known/safeconduct" and place.published:
+        return place.published
     me = place.account((handler.headers.get("Authorization") or "").removeprefix("Bearer "))
     form, files = _form(handler, body)
     for method, pattern, function in ROUTES:

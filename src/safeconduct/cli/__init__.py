@@ -14,6 +14,7 @@ import click
 
 from safeconduct import __version__
 from safeconduct.errors import PolicyError, SafeconductError
+from safeconduct.reports.text import inert
 
 STORY = ("inspect", "probe", "plan", "copy", "queue", "decide", "trace", "undo", "verify", "policy")
 
@@ -73,11 +74,11 @@ def main() -> None:
     except click.Abort:
         click.echo("Stopped. What was delivered is in the journal; run the same command again to go on.", err=True)
         code = 3
-    except PolicyError as error:
-        click.echo(str(error), err=True)
+    except PolicyError as error:  # it quotes a policy, which may be a stranger's
+        click.echo(inert(str(error)), err=True)
         code = 2
     except SafeconductError as error:
-        click.echo(str(error), err=True)
+        click.echo(inert(str(error)), err=True)
         code = 3
     except (OSError, sqlite3.OperationalError) as error:
         click.echo(_no_room(error), err=True)

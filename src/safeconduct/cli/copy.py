@@ -27,6 +27,7 @@ from safeconduct.flow import copied, open_destination, open_source, planned
 from safeconduct.home import Home
 from safeconduct.model import Json
 from safeconduct.policy import read_policy
+from safeconduct.reports.text import inert
 from safeconduct.reports.words import copy_text
 from safeconduct.steps.copy import Result
 from safeconduct.steps.plan import plan_report
@@ -63,6 +64,8 @@ def command(
     with Home(given["home"]) as home, home.work() as folder:
         plan, archive = _plan(home, source, destination, plan_path, resume, folder / "plan.jsonl", given)
         header = plan.header
+        for note in header.abilities.notes:
+            click.echo(inert(note), err=True)
         target = open_destination(
             header.destination, terms_of(home, header.choices, header.actor, header.acct, given["loopback"])
         )

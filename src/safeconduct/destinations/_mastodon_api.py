@@ -13,9 +13,18 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from safeconduct.contracts import Source, Terms
-from safeconduct.errors import DeliveryError, LockedOut
+from safeconduct.errors import DeliveryError, LockedOut, NetworkRefused, TryAgain
 from safeconduct.model import Json, Medium
 from safeconduct.net import Client, Refused
+
+GATE = "/.well-known/safeconduct"
+
+
+class Gate(Struct, frozen=True):
+    """The intake policy a community publishes ("" if none could be had), and what a person must be told about it."""
+
+    policy: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Software(Struct, frozen=True):
@@ -74,17 +83,30 @@ class Api:
         except Refused:
             return mapping(self.get("/api/v1/instance"))
 
-    def policy(self) -> str:
-        """The intake policy this community publishes, "" if none.  A page made for eyes is none."""
+    def gate(self) -> Gate:
+        """The intake policy this community publishes.
+
+        Nothing there (404, 410) is none.  Any other answer without a policy in it is none too, because many servers
+        answer every path, with a page or with a no; but that is said.  ``TryAgain`` while the server is in trouble:
+        who could not ask does not know that the gate is open.
+        """
         try:
-            answer = self.client.call("GET", "/.well-known/safeconduct")
+            answer = self.client.call("GET", GATE)
         except Refused as no:
-            if no.status in (401, 403, 404, 406, 410):
-                return ""
-            raise
-        kind = answer.headers.get("content-type", "")
+            return Gate() if no.status in (404, 410) else self._unread(f"keeps {GATE} closed ({no.status})")
+        except NetworkRefused:
+            return self._unread(f"sends whoever asks for {GATE} to another address, which is not followed")
+        except TryAgain as later:
+            raise TryAgain(
+                f"{self.host} could not say whether it has an intake policy: {later}", later.after
+            ) from later
         text = answer.body.decode("utf-8", "replace").strip()
-        return "" if "html" in kind or text.startswith("<") else text
+        if "html" in answer.headers.get("content-type", "") or text.startswith("<"):
+            return self._unread(f"answers at {GATE} with a web page and not with a policy")
+        return Gate(text) if text else self._unread(f"answers at {GATE} with nothing at all")
+
+    def _unread(self, what: str) -> Gate:
+        return Gate("", (f"{self.host} {what}. If this community has an intake policy, it is not known here: ask it.",))
 
     def me(self) -> Mapping[str, Json]:
         """My own account; fetched once, because the token cannot change whose it is."""

@@ -72,7 +72,7 @@ class GoToSocial:
         software = self._software()
         configuration = self._api.instance().get("configuration") or {}
         account = self._api.me()
-        federating = self.terms.choices.federating
+        federating, gate = self.terms.choices.federating, self._api.gate()
         self._abilities = Abilities(
             destination=f"gotosocial:{self._api.client.origin}",
             software=software.name,
@@ -84,8 +84,11 @@ class GoToSocial:
             limits=self._limits(configuration),
             types=tuple((configuration.get("media_attachments") or {}).get("supported_mime_types") or ()),
             seen_by_others=frozenset({Kind.PROFILE, *((Kind.BLOCK, Kind.FOLLOW) if federating else ())}),
-            notes=("Its counters of posts are wrong after an import; what arrived is verified by listing.",),
-            policy=self._api.policy(),
+            notes=(
+                "Its counters of posts are wrong after an import; what arrived is verified by listing.",
+                *gate.notes,
+            ),
+            policy=gate.policy,
         )
         return self._abilities
 

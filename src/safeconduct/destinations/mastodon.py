@@ -63,7 +63,7 @@ class Mastodon:
         account = self._api.me()
         fields = (configuration.get("accounts") or {}).get("max_profile_fields") or 4
         limits = {"fields": int(fields), "seconds": 300, "requests": self._api.client.allowance or 300}
-        federating = self.terms.choices.federating
+        federating, gate = self.terms.choices.federating, self._api.gate()
         return Abilities(
             destination=f"mastodon:{self._api.client.origin}",
             software=software.name,
@@ -74,8 +74,8 @@ class Mastodon:
             account=f"{account['username']}@{self._api.host}",
             limits=limits,
             seen_by_others=frozenset({Kind.PROFILE, *((Kind.BLOCK, Kind.FOLLOW) if federating else ())}),
-            notes=("Posts stay behind: " + REASON,),
-            policy=self._api.policy(),
+            notes=("Posts stay behind: " + REASON, *gate.notes),
+            policy=gate.policy,
         )
 
     def shape(self, item: Item, decision: Decision, abilities: Abilities) -> Shaped | Left:

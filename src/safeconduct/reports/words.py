@@ -156,7 +156,7 @@ def abilities_text(report: Row) -> str:
         f"  takes: {', '.join(sorted(report['carries'])) or 'nothing'}",
     ]
     lines += [f"  {name}: {value}" for name, value in sorted(report["limits"].items())]
-    lines += [f"  {note}" for note in report["notes"]]
+    lines += [f"  {_inert(note)}" for note in report["notes"]]
     if report["policy"]:
         lines.append("  publishes an intake policy; copies there follow the stricter of it and yours")
     return "\n".join(lines)

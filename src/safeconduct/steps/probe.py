@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from safeconduct.contracts import Destination
-from safeconduct.errors import PlanError
+from safeconduct.errors import PlanError, PolicyError
 from safeconduct.home import Home
 from safeconduct.model import Abilities
 from safeconduct.policy import Policy, parse_policy, read_policy
@@ -23,8 +23,15 @@ DEFAULT = "balanced"
 
 
 def probe(home: Home, spec: str, destination: Destination) -> Abilities:
-    """Ask the destination now and keep the answer.  ``DeliveryError`` if it cannot serve at all."""
+    """Ask the destination now and keep the answer.  ``DeliveryError`` if it cannot serve at all.
+
+    A published policy that cannot be understood is said here, and stops every plan and copy (``policies_for``).
+    """
     abilities = destination.probe()
+    try:
+        published(abilities)
+    except PolicyError as error:
+        abilities = msgspec.structs.replace(abilities, notes=(*abilities.notes, str(error)))
     path = _path(home, spec)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(abilities)))
@@ -50,9 +57,20 @@ def probed(home: Home, spec: str, destination: Destination) -> Abilities:
 def policies_for(names: Sequence[str], abilities: Abilities) -> list[Policy]:
     """The person's policies (``balanced`` if none is given) and the one the community publishes, if any."""
     chosen = [read_policy(name) for name in names or (DEFAULT,)]
-    if abilities.policy:
-        chosen.append(parse_policy(abilities.policy, f"{abilities.destination}/.well-known/safeconduct"))
-    return chosen
+    return [*chosen, *published(abilities)]
+
+
+def published(abilities: Abilities) -> list[Policy]:
+    """The policy the community publishes, if any.  ``PolicyError`` if what it publishes is none: no way round it."""
+    if not abilities.policy:
+        return []
+    try:
+        return [parse_policy(abilities.policy, f"{abilities.destination}/.well-known/safeconduct")]
+    except PolicyError as error:
+        raise PolicyError(
+            f"This server answers where an intake policy belongs, but not with one that can be understood. Nothing is "
+            f"copied there until it does: ask the people who run it. {error}"
+        ) from error
 
 
 def _path(home: Home, spec: str) -> Path:
