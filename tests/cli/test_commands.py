@@ -121,6 +121,16 @@ def test_a_copy_that_was_cut_short_is_not_gone_on_with_under_another_policy(
     assert len(json.loads(run("trace", "--json").stdout)) == 1
 
 
+def test_two_impossible_dates_do_not_stretch_an_import(run: Run, folder: Path) -> None:
+    report = json.loads(run("inspect", str(folder / "alice.zip"), "--no-media", "--json").stdout)
+    assert report["span"]["impossible"] == 2, "one of the year 801 and one of 2099"
+    assert report["span"]["first"] > "2016"
+    assert report["span"]["last"] < report["as_of"]
+    assert "2 items claim impossible dates." in run("inspect", str(folder / "alice.zip"), "--no-media").stdout.replace(
+        "\n", " "
+    )
+
+
 def test_a_journal_needs_a_transfer(run: Run) -> None:
     result = run("trace", "--journal")
     assert result.exit_code == 2

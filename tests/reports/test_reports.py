@@ -162,6 +162,20 @@ def test_the_inspection_says_its_numbers_in_words() -> None:
         assert "what this archive says about its author and its dates is a claim" in words
 
 
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [
+        ({"impossible": 2}, "from 5 April 2017 to 2 January 2026. 2 items claim impossible dates."),
+        ({"impossible": 1}, "from 5 April 2017 to 2 January 2026. 1 item claims an impossible date."),
+        ({"impossible": 0}, "from 5 April 2017 to 2 January 2026."),
+        ({"first": None, "last": None, "impossible": 3}, "1 profile. 3 items claim impossible dates."),
+        ({"first": None, "last": None}, "1 profile. None of them says a date."),
+    ],
+)
+def test_impossible_dates_are_counted_apart(span: dict[str, Any], said: str) -> None:
+    assert say.what_it_is({**INSPECTION, "span": INSPECTION["span"] | span}).endswith(said)
+
+
 def test_the_plan_says_its_numbers_in_words() -> None:
     for said in (render_plan(PLAN), plan_text(PLAN, 100)):
         words = " ".join(re.sub(r"<[^>]*>", " ", said).split())

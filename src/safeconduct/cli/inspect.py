@@ -13,6 +13,7 @@ from safeconduct.policy import read_policy
 from safeconduct.reports.page import render_inspection
 from safeconduct.reports.text import inspection_text
 from safeconduct.steps.report import inspection_report
+from safeconduct.steps.span import believable
 
 
 @click.command("inspect", short_help="What is in an archive, and what a community would say to it.")
@@ -45,7 +46,7 @@ def command(
         progress("Inspecting") as tick,
         inspected(place, archive, chosen, measure=not no_media, tick=tick) as seen,
     ):
-        report = inspection_report(seen)
+        report = {**inspection_report(seen), "span": believable(seen.census)}
     if output:
         output.write_text(render_inspection(report), encoding="utf-8")
     put(report, inspection_text(report), as_json)

@@ -103,10 +103,13 @@ def what_it_is(report: Row) -> str:
     """What the archive holds, in one sentence."""
     span = report.get("span") or {}
     first, last = day(span.get("first")), day(span.get("last"))
-    dates = f" They say they are from {first} to {last}." if first and last else " None of them says a date."
+    impossible = int(span.get("impossible") or 0)
+    dates = f" They say they are from {first} to {last}." if first and last else ""
+    if impossible:
+        dates += f" {many(impossible, 'item claims an impossible date', 'items claim impossible dates')}."
     count = int(report.get("items", 0))
     held = listed(kinds(report.get("kinds") or {}, 4))
-    return f"{many(count, 'item')} in this archive: {held}.{dates if count else ''}"
+    return f"{many(count, 'item')} in this archive: {held}.{(dates or ' None of them says a date.') if count else ''}"
 
 
 def what_is_decided(report: Row) -> str:
