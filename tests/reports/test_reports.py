@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -160,6 +161,32 @@ def test_the_inspection_says_its_numbers_in_words() -> None:
         assert "outbox.json says it has 9 records; 7 were found." in words
         assert "likes.json says" not in words
         assert "what this archive says about its author and its dates is a claim" in words
+
+
+@pytest.mark.parametrize(
+    ("value", "one", "said"),
+    [
+        ("text:587", {"text": "One two three four five six seven eight nine"},
+         "near-duplicate: “One two three four five six seven eight …”"),
+        ("files:3", {"text": "Good morning!"}, "near-duplicate: “Good morning!”"),
+        ("0123456789ab", {"reason": "Nearly a listed picture"}, "near-duplicate: Nearly a listed picture"),
+        ("text:587", {}, "(near-duplicate)"),
+        ("text:587", None, "(near-duplicate)"),
+        ("bad.example", {"text": "words"}, "near-duplicate: bad.example"),
+    ],
+)  # fmt: skip
+def test_a_group_is_called_what_a_person_would_know_it_by(value: str, one: Any, said: str) -> None:
+    group = INSPECTION["groups"][0] | {"finding": "near-duplicate", "value": value, "representative": one}
+    report = {**INSPECTION, "groups": [group]}
+    text, page = " ".join(inspection_text(report).split()), seen(render_inspection(report))
+    assert said in text
+    assert said.strip("()") in page
+    assert value == "bad.example" or value not in text + page
+
+
+def seen(page: str) -> str:
+    """The words of a page, as they are read."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", page)).replace("Found near", "near").split())
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ def _group(group: Row) -> dict[str, Json]:
         "action": action,
         "shape": say.SHAPES[action],
         "mind": say.mind(str(group.get("finding", ""))),
+        "known_as": say.known_as(group),
         "representative": representative if isinstance(representative, Mapping) else {},
     }
 

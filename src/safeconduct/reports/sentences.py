@@ -56,6 +56,8 @@ WITNESSES = {
     "claimed": "are only claimed by the archive",
     "not_asked": "nobody was asked about",
 }
+MACHINE = re.compile(r"[a-z]+:\d+|[0-9a-f]{12}")
+WORDS = 8
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
@@ -176,6 +178,23 @@ def mind(criterion: str) -> str:
     plugin = plugins("criteria").get(criterion)
     found = re.search(r"\*\*Mind\*\*\s+(.+?)(?:\n\n|\Z)", inspect.getdoc(plugin) or "" if plugin else "", re.DOTALL)
     return " ".join(found[1].replace("``", "").replace("*", "").split()) if found else ""
+
+
+def known_as(group: Row) -> str:
+    """What a group was found by, in words, "" if the criterion's name says it all.
+
+    Where the value is a name for the machine (``text:587``, a digest), the first words of one of them stand there; of a
+    post whose words are not to be shown, what the criterion says of it.
+    """
+    value = str(group.get("value") or "")
+    if not MACHINE.fullmatch(value):
+        return value
+    shown = group.get("representative")
+    one: Row = shown if isinstance(shown, Mapping) else {}
+    words = str(one.get("text") or "").split()
+    if words:
+        return f"“{' '.join(words[:WORDS])}{' …' if len(words) > WORDS else ''}”"
+    return str(one.get("reason") or "")
 
 
 def strictest(group: Row) -> str:

@@ -58,8 +58,8 @@ def _questions(report: Row) -> Iterator[str]:
 def _groups(groups: Sequence[Row]) -> Iterator[str]:
     for group in groups[:MOST]:
         items = say.many(int(group.get("count", 0)), "item")
-        why = f"{group.get('because', '')} ({group.get('finding', '')}{_value(group)})"
-        yield f"  {say.SHAPES[say.strictest(group)]} {items}: {why}"
+        found = ": ".join(filter(None, [str(group.get("finding", "")), say.known_as(group)]))
+        yield f"  {say.SHAPES[say.strictest(group)]} {items}: {group.get('because', '')} ({found})"
     if len(groups) > MOST:
         yield f"    … and {len(groups) - MOST} more groups (see --json)"
 
@@ -127,10 +127,6 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
         yield ""
         yield from [title] if title else []
         yield from lines
-
-
-def _value(group: Row) -> str:
-    return f": {group['value']}" if group.get("value") else ""
 
 
 def _fitted(lines: Iterator[str], width: int) -> str:
