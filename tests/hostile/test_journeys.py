@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import sqlite3
@@ -359,7 +360,14 @@ def test_only_unreadable_records_are_a_report(tmp_path: Path) -> None:
         assert origin in said
     text = run("inspect", place, "--home", tmp_path / "home", folder=tmp_path)
     assert "outbox.json#/orderedItems/3" in text.out
-    assert run("copy", place, "site:out", "--home", tmp_path / "home", folder=tmp_path).code == 1
+    copied = run("copy", place, "site:out", "--home", tmp_path / "home", folder=tmp_path)
+    assert copied.code == 1
+    assert "5 records could not be read" in copied.out
+    path = copied.out.partition("Where and why:  ")[2].partition("\n")[0]
+    listed = list(csv.reader(Path(path).read_text(encoding="utf-8").splitlines()))[1:]
+    assert [row[0] for row in listed if "outbox" in row[0]] == [f"outbox.json#/orderedItems/{n}" for n in range(4)]
+    assert len(listed) == 5
+    assert all(reason for _, reason in listed)
 
 
 def held_there(server: StandIn) -> Any:

@@ -33,6 +33,7 @@ from safeconduct.steps.copy import Result
 from safeconduct.steps.plan import plan_report
 from safeconduct.steps.planfile import Plan
 from safeconduct.steps.probe import policies_for, probe
+from safeconduct.steps.remainder import unreadable
 from safeconduct.steps.transfer import UNDONE, Transfer, find, unfinished
 
 
@@ -94,6 +95,7 @@ def copy_report(plan: Plan, transfer: Transfer, result: Result, remainder: Path 
         "differences": [{"item": number, "reason": reason} for number, reason in result.differences],
         "notes": [{"item": number, "reason": reason} for number, reason in result.notes],
         "remainder": str(remainder) if remainder else None,
+        "unreadable": str(unreadable(transfer)) if unreadable(transfer).exists() else None,
         "plan": plan_report(plan),
     }
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from safeconduct.model import Fate, Json
-from safeconduct.reports.sentences import FATES, KINDS, kinds, listed, many, rows_of
+from safeconduct.reports.sentences import FATES, KINDS, kinds, listed, many, rows_of, what_could_not_be_read
 
 Row = Mapping[str, Json]
 SHOWN = 20
@@ -27,6 +27,8 @@ def copy_text(report: Row) -> str:
     if report.get("notes"):
         lines += ["", f"Of {len(report['notes']):,} that did arrive, something stayed behind:"]
         lines += _cut([f"  item {row['item']}: {row['reason']}" for row in report["notes"]])
+    if report.get("unreadable"):
+        lines += ["", what_could_not_be_read(report["plan"]), f"Where and why:  {report['unreadable']}"]
     if report["remainder"]:
         lines += ["", "What stayed behind is yours and is kept here, readable as a source:", f"  {report['remainder']}"]
     lines.append("")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from safeconduct.contracts import Destination, Source
 from safeconduct.errors import CustodyError, PlanError
 from safeconduct.home import Home
 from safeconduct.model import Action, Decision, Fate, Item, Kind, Left, Shaped, Unreadable
+from safeconduct.reports.text import inert
 from safeconduct.steps.planfile import Plan
 from safeconduct.steps.transfer import Transfer
 from safeconduct.stores.segments import Segments
@@ -19,12 +22,14 @@ WAITS = frozenset({Fate.HELD, Fate.REFUSED})
 def keep_held(home: Home, plan: Plan, transfer: Transfer, source: Source) -> int:
     """Keep the original bytes of every held or refused item in the transfer's own store; returns how many.
 
-    So the queue can show them, and an appeal can be answered, even when the archive is gone.
+    So the queue can show them, and an appeal can be answered, even when the archive is gone.  What could not be
+    read, where and why, is listed beside it (``unreadable``).
     """
     store = Segments(transfer.folder / "store")
     kept = 0
     rows: list[tuple[str, str, int]] = []
-    for item, fate in _fates(plan, source):
+    entries = _listing(source.read(), unreadable(transfer)) if plan.footer.unreadable else source.read()
+    for item, fate in _fates(plan, entries):
         if fate in WAITS:
             rows.append((store.put(item.raw), transfer.id, item.number))
             kept += 1
@@ -40,7 +45,7 @@ def save_remainder(plan: Plan, source: Source, refused: frozenset[int], containe
     """
     abilities = container.probe()
     saved = 0
-    for item, fate in _fates(plan, source):
+    for item, fate in _fates(plan, source.read()):
         if fate not in STAYS and item.number not in refused:
             continue
         shaped = container.shape(item, Decision(Action.ACCEPT, author="person:owner"), abilities)
@@ -54,9 +59,25 @@ def save_remainder(plan: Plan, source: Source, refused: frozenset[int], containe
     return saved
 
 
-def _fates(plan: Plan, source: Source) -> Iterator[tuple[Item, Fate]]:
+def unreadable(transfer: Transfer) -> Path:
+    """Where the list of what could not be read lies, if there is anything on it: place and reason, a row each."""
+    return transfer.folder / "unreadable.csv"
+
+
+def _listing(entries: Iterable[Item | Unreadable], path: Path) -> Iterator[Item | Unreadable]:
+    """The same entries; what is unreadable is written down on the way."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("where", "why"))
+        for entry in entries:
+            if isinstance(entry, Unreadable):
+                writer.writerow((inert(entry.origin), inert(entry.reason)))
+            yield entry
+
+
+def _fates(plan: Plan, entries: Iterable[Item | Unreadable]) -> Iterator[tuple[Item, Fate]]:
     lines = plan.lines()
-    for entry in source.read():
+    for entry in entries:
         if not isinstance(entry, Unreadable):
             line = next(lines, None)
             if line is None or line.n != entry.number:
