@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from safeconduct.errors import SafeconductError
@@ -36,6 +36,22 @@ def decide(
         raise
     connection.commit()
     return items
+
+
+def overrule(
+    home: Home, names: Iterable[str], action: Action, *, author: str, because: str,
+    filters: frozenset[Filter] = frozenset(),
+) -> None:  # fmt: skip
+    """Overrule by name (``steps.plan.item_name``), before any transfer has begun: the next plan obeys."""
+    at = datetime.now(UTC).isoformat()
+    home.connection.execute("BEGIN IMMEDIATE")
+    try:
+        for name in names:
+            _put(home, home.mark(name), action, author, because, filters, at)
+    except BaseException:
+        home.connection.rollback()
+        raise
+    home.connection.commit()
 
 
 class Overruled:
@@ -76,13 +92,19 @@ def _overrule(home: Home, item: Traced, action: Action, author: str, because: st
     (key,) = home.connection.execute(
         "SELECT item_key FROM items WHERE transfer = ? AND n = ?", (item.transfer, item.number)
     ).fetchone()
+    _put(home, key, action, author, because, filters, datetime.now(UTC).isoformat())
+    home.journal(item.transfer).record(
+        "decided",
+        {"n": item.number, "action": action.name.lower(), "filters": sorted(filters), "author": home.mark(author)[:32]},
+    )
+
+
+def _put(
+    home: Home, key: str, action: Action, author: str, because: str, filters: frozenset[Filter], at: str
+) -> None:
     home.connection.execute(
         "INSERT INTO overrules VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (item_key) DO UPDATE SET "
         "action = excluded.action, filters = excluded.filters, author = excluded.author, "
         "because = excluded.because, at = excluded.at",
-        (key, action.name, " ".join(sorted(filters)), author, because, datetime.now(UTC).isoformat()),
-    )
-    home.journal(item.transfer).record(
-        "decided",
-        {"n": item.number, "action": action.name.lower(), "filters": sorted(filters), "author": home.mark(author)[:32]},
+        (key, action.name, " ".join(sorted(filters)), author, because, at),
     )
