@@ -1,14 +1,16 @@
 # make demo   set everything up and run the main job on an invented archive (or ARCHIVE=path)
+# make desk   set everything up and open the arrivals desk
 # make test   set everything up and pass the tests
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_DESK := $(VENV)/.ready-desk
 READY_DEV := $(VENV)/.ready-dev
 OUT ?= demo-out
 ARCHIVE ?=
 
-.PHONY: demo test prove lint bench docs lock browser clean
+.PHONY: demo desk test prove lint bench docs lock browser clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
@@ -18,12 +20,20 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(READY_DESK): $(READY) requirements-desk.lock
+	@echo "Installing what the desk needs (once) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-desk.lock
+	@touch $@
+
 $(READY_DEV): $(READY) requirements-dev.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
 demo: $(READY)
 	@$(BIN)/python -m safeconduct.demo --out $(OUT) $(if $(ARCHIVE),--archive "$(ARCHIVE)")
+
+desk: $(READY_DESK)
+	@$(BIN)/safeconduct desk
 
 browser:
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
@@ -51,7 +61,8 @@ docs: $(READY_DEV)
 
 lock:
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group build pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group dev --group build pyproject.toml -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra desk --group build pyproject.toml -c requirements.lock -o requirements-desk.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra desk --group dev --group build pyproject.toml -c requirements-desk.lock -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 import sqlite3
 import sys
+from importlib.metadata import entry_points
 
 import click
 
@@ -52,6 +53,11 @@ def safeconduct() -> None:
 for _module in pkgutil.iter_modules(__path__):
     if not _module.name.startswith("_"):
         safeconduct.add_command(importlib.import_module(f"{__name__}.{_module.name}").command)
+
+
+# What comes with another package (the desk) says so itself; the core knows nothing of it.
+for _entry in entry_points(group="safeconduct.commands"):
+    safeconduct.add_command(_entry.load())
 
 
 def _no_room(error: OSError | sqlite3.Error) -> str:

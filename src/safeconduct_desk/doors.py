@@ -1,0 +1,86 @@
+"""Who may open which door.
+
+Every view says so itself: ``@door(Role.MODERATOR)``.  A view that says nothing is closed to everybody; a test walks
+over all addresses.  What a page shows of *one* arrival is asked of ``may_see``: a person sees only their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.cache import add_never_cache_headers
+
+from safeconduct_desk.models import Arrival, Community, Member, Role
+
+View = Callable[..., HttpResponse]
+OPEN_PREFIXES = ("/static/", "/set-up/", "/healthz", "/readyz")
+
+
+def role_of(user: User | AnonymousUser) -> Role | None:
+    """The role of whoever is signed in; ``None`` for a stranger."""
+    if not isinstance(user, User):
+        return None
+    member, _ = Member.objects.get_or_create(user=user)
+    return Role(member.role)
+
+
+def member_of(request: HttpRequest) -> Member:
+    """The member who is signed in."""
+    member, _ = Member.objects.get_or_create(user=request.user)
+    return member
+
+
+def door(least: Role | None) -> Callable[[View], View]:
+    """Open a view to ``least`` and above; ``None`` opens it to strangers too."""
+
+    def wrap(view: View) -> View:
+        @wraps(view)
+        def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if least is not None:
+                role = role_of(request.user)
+                if role is None:
+                    return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+                if role < least:
+                    raise PermissionDenied
+            response = view(request, *args, **kwargs)
+            add_never_cache_headers(response)
+            return response
+
+        asked.door = least  # type: ignore[attr-defined]
+        return asked
+
+    return wrap
+
+
+def arrival_for(request: HttpRequest, name: str) -> Arrival:
+    """The arrival of this name, if the one who asks may see it.  Otherwise there is none: a 404, not a 403."""
+    arrival = Arrival.objects.filter(name=name).first()
+    if arrival is None or not may_see(request.user, arrival):
+        raise Http404
+    return arrival
+
+
+def may_see(user: User | AnonymousUser, arrival: Arrival) -> bool:
+    """A person sees their own arrivals, whoever works here sees all of them."""
+    role = role_of(user)
+    return role is not None and (role.works_here or arrival.person_id == user.pk)
+
+
+class Doors:
+    """Nothing is shown before the desk is set up, except how to do that."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not Community.is_set_up() and not request.path.startswith(OPEN_PREFIXES):
+            return redirect("set-up")
+        return self._get_response(request)

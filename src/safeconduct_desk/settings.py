@@ -1,0 +1,161 @@
+"""Everything that can be set, each with a default that is right for one small community.
+
+| variable | default | what |
+|---|---|---|
+| ``SAFECONDUCT_DESK`` | ``~/.local/share/safeconduct-desk`` | the folder that holds everything |
+| ``SAFECONDUCT_DESK_DATABASE`` | an SQLite file in that folder | ``postgresql://user:password@host/name`` |
+| ``SAFECONDUCT_DESK_STORE`` | files in that folder | ``s3://bucket/prefix`` (keys from ``AWS_*``) |
+| ``SAFECONDUCT_DESK_HOSTS`` | this machine only | names under which the desk is reached, with commas between |
+| ``SAFECONDUCT_DESK_BEHIND_PROXY`` | no | ``yes``: a proxy in front speaks HTTPS and sets ``X-Forwarded-Proto`` |
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONE, SELF
+
+
+def _secret(path: Path) -> str:
+    """The key of sessions and signatures: made once, readable by its owner only."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(64))
+        try:
+            os.link(fresh, path)
+        except FileExistsError:  # another process was quicker; its key counts
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text(encoding="utf-8")
+
+
+FOLDER = Path(os.environ.get("SAFECONDUCT_DESK") or Path.home() / ".local" / "share" / "safeconduct-desk").absolute()
+STORE = os.environ.get("SAFECONDUCT_DESK_STORE", "")
+BEHIND_PROXY = os.environ.get("SAFECONDUCT_DESK_BEHIND_PROXY", "") == "yes"
+# Tests of pages must not depend on when a worker comes round: there the work is done at once.
+WORK_AT_ONCE = os.environ.get("SAFECONDUCT_DESK_AT_ONCE", "") == "yes"
+
+SECRET_KEY = _secret(FOLDER / "secret")
+DEBUG = False
+ALLOWED_HOSTS = [
+    "localhost", "127.0.0.1", "[::1]", *filter(None, os.environ.get("SAFECONDUCT_DESK_HOSTS", "").split(",")),
+]  # fmt: skip
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS[3:]]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "csp",
+    "safeconduct_desk",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "safeconduct_desk.doors.Doors",
+]
+ROOT_URLCONF = "safeconduct_desk.urls"
+WSGI_APPLICATION = "safeconduct_desk.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "safeconduct_desk.context.desk",
+            ]
+        },
+    }
+]
+DATABASES = {
+    "default": dj_database_url.parse(
+        os.environ.get("SAFECONDUCT_DESK_DATABASE") or f"sqlite:///{FOLDER / 'desk.db'}", conn_max_age=60
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 30,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/sign-in/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+LOCALE_PATHS = [Path(__file__).parent / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = FOLDER / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# Nothing loads from elsewhere, nothing inline runs, nothing with personal data is kept by a browser.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "media-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "no-referrer"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_PROXY
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_PROXY else 0
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20

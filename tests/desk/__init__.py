@@ -1,0 +1,1 @@
+"""The desk: pages, resources, long work, in a folder of their own."""
