@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, BinaryIO
 
 from msgspec import Struct
 
-from safeconduct.archives.json_value import Read, ValueReader
+from safeconduct.archives.json_value import Read, Run, ValueReader
 from safeconduct.archives.json_window import WINDOW, Seams, Stop, Window
 from safeconduct.archives.limits import LIMITS, MIB, Limits
 from safeconduct.archives.trouble import BROKEN, trouble
@@ -83,6 +84,9 @@ class Collection:
         self._counts: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Record]:
+        return chain.from_iterable(self._all())
+
+    def _all(self) -> Iterator[Sequence[Record]]:
         window = self._window
         window.fill()
         window.at, notes = _begin(window.data, self._name)
@@ -96,12 +100,12 @@ class Collection:
             yield from self._elements("") if first == b"[" else self._object()
         except Stop as stop:
             raw = stop.raw[: self._limits.record_bytes]
-            yield Record(self._pointer, raw, None, f"{stop}; what follows cannot be read")
+            yield (Record(self._pointer, raw, None, f"{stop}; what follows cannot be read"),)
             return
         if window.peek():
             self.notes.append("something follows the end of the JSON; it was not read")
 
-    def _object(self) -> Iterator[Record]:
+    def _object(self) -> Iterator[Sequence[Record]]:
         """The outermost object, from behind its opening brace."""
         window = self._window
         while (byte := window.peek()) != b"}":
@@ -121,7 +125,7 @@ class Collection:
         if not self._counts:
             self.notes.append(f"there is no list called {' or '.join(self._arrays)}")
 
-    def _member(self, key: str) -> Iterator[Record]:
+    def _member(self, key: str) -> Iterator[Sequence[Record]]:
         if key in self.members or key in self._counts:
             self.notes.append(f"the key {key[:60]!r} occurs twice")
         self._pointer = f"/{escaped(key)}"
@@ -134,26 +138,26 @@ class Collection:
         if key in self._arrays and (read.problem or read.value is not None):
             # AS2 lets a list of one be written without its brackets.
             self._counts.setdefault(key, 0)
-            yield Record(self._pointer, piece.raw, read.value, read.problem, read.notes)
+            yield (Record(self._pointer, piece.raw, read.value, read.problem, read.notes),)
             return
         self.members[key] = read.value
         self.notes += [f"the key {key[:60]!r}: {note}" for note in (read.problem, *read.notes) if note]
 
-    def _elements(self, key: str) -> Iterator[Record]:
+    def _elements(self, key: str) -> Iterator[Sequence[Record]]:
         """The elements of an array, from behind its opening bracket to behind its closing one."""
         prefix = f"/{escaped(key)}/" if key else "/"
-        window, read, seams = self._window, self._values.read, Seams(self._limits)
+        window, seams = self._window, Seams(self._limits)
         number = self._counts.setdefault(key, 0)
         last = window.peek() == b"]"
         while not last:
-            for element in seams.cut(window):
-                raw = bytes(element)
-                done = read(raw)
-                yield Record(f"{prefix}{number}", raw, done.value, done.problem, done.notes)
-                number += 1
+            if run := seams.run(window, self._values):
+                yield _records(prefix, number, run)
+                number += len(run.raws)
+                if window.low:
+                    continue  # the same seam is looked for in what follows
             self._pointer = f"{prefix}{number}"
             record = self._element()
-            yield record
+            yield (record,)
             number += 1
             last = self._step(f"{prefix}{number}", record.raw, seams)
         window.at += 1
@@ -187,6 +191,14 @@ class Collection:
         if before:
             seams.learn(before, between, window)
         return False
+
+
+def _records(prefix: str, first: int, run: Run) -> list[Record]:
+    pointers = [f"{prefix}{number}" for number in range(first, first + len(run.raws))]
+    records = list(map(Record, pointers, run.raws, run.values))
+    for index, read in run.odd.items():
+        records[index] = Record(pointers[index], run.raws[index], read.value, read.problem, read.notes)
+    return records
 
 
 def escaped(key: str) -> str:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import math
 import re
+from operator import eq
 from typing import Annotated, Any, NoReturn
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from safeconduct.archives.limits import LIMITS, Limits
 
 EXACT = 2**53  # beyond this, readers that know only doubles (JavaScript) change an integer
 _LARGE = 1 << 16
+_MANY = 1 << 19  # bytes of text whose values are made all at once
 _QUICK_DEPTH = 9
 
 _Scalar = None | bool | str | float | Annotated[int, Meta(ge=-EXACT, le=EXACT)]
@@ -34,6 +36,8 @@ def _nested(depth: int) -> Any:
 
 _quick = msgspec.json.Decoder(_nested(_QUICK_DEPTH)).decode
 _encode = msgspec.json.Encoder().encode
+_lines = msgspec.json.Encoder().encode_lines
+elements = msgspec.json.Decoder(list[Raw]).decode
 FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _SPACED = re.compile(rb'"[ \t\r\n]++:')
 _LONE = re.compile("[\ud800-\udfff]")
@@ -112,6 +116,14 @@ class Scanner:
         return bool(self.opened)
 
 
+class Run(Struct, frozen=True):
+    """The elements of a list, in order: their bytes, what ``read`` would say of each, and where it says more."""
+
+    raws: list[bytes]
+    values: list[Any]
+    odd: dict[int, Read]
+
+
 class ValueReader:
     """Reads many values alike; remembers whether writing them again is worth trying."""
 
@@ -130,14 +142,63 @@ class ValueReader:
             return exactly(raw, self._limits)
         return Read(value) if self._whole(value, raw) else exactly(raw, self._limits)
 
+    def run(self, text: bytes, between: bytes) -> Run:
+        """The elements of a JSON list; ``between`` is what stands between most of them.  Raises one of ``FAULTS``."""
+        values = self._at_once(text)
+        if values is None:
+            return self._each(list(map(bytes, elements(text))))
+        written: list[bytes] = []
+        if self._worth():
+            # Lines cannot be confused: a line break inside a string is written as an escape.
+            written = _lines(values).split(b"\n")
+            written.pop()
+            if b"[%b]" % between.join(written) == text:
+                self._compact = True
+                return Run(written, values, {})
+        raws = list(map(bytes, elements(text)))
+        return self._doubted(raws, values, written)
+
+    def _at_once(self, text: bytes) -> list[Any] | None:
+        if len(text) > min(_MANY, self._limits.json_values):
+            return None
+        try:
+            values: list[Any] = _quick(text)
+        except FAULTS:
+            return None
+        return values
+
+    def _doubted(self, raws: list[bytes], values: list[Any], written: list[bytes]) -> Run:
+        """What was not written as it stood is looked at one by one; where most was, the next is written again."""
+        same = list(map(eq, written, raws)) or [False] * len(raws)
+        self._compact = 2 * sum(same) > len(same)
+        odd = {}
+        for index, raw in enumerate(raws):
+            if not same[index] and not _counted(values[index], raw):
+                odd[index] = exactly(raw, self._limits)
+                values[index] = odd[index].value
+        return Run(raws, values, odd)
+
+    def _each(self, raws: list[bytes]) -> Run:
+        reads = [self.read(raw) for raw in raws]
+        odd = {index: read for index, read in enumerate(reads) if read.problem or read.notes}
+        return Run(raws, [read.value for read in reads], odd)
+
     def _whole(self, value: Any, raw: bytes) -> bool:
         """Whether no key of the text is missing in the value."""
-        self._turn += 1
-        if self._compact or not self._turn % 64:
+        if self._worth():
             self._compact = _encode(value) == raw
             if self._compact:
                 return True
-        return raw.count(b'":') == _keys(value) and not _SPACED.search(raw)
+        return _counted(value, raw)
+
+    def _worth(self) -> bool:
+        self._turn += 1
+        return self._compact or not self._turn % 64
+
+
+def _counted(value: Any, raw: bytes) -> bool:
+    """Whether there are as many keys in the text as in the value: the quick proof for texts with blanks."""
+    return raw.count(b'":') == _keys(value) and not _SPACED.search(raw)
 
 
 def _keys(value: Any) -> int:

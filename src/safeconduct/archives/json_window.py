@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Sequence
+from typing import BinaryIO, TypeVar
 
-import msgspec
 from msgspec import Raw, Struct
 
-from safeconduct.archives.json_value import FAULTS, Mismatch, Scanner
+from safeconduct.archives.json_value import FAULTS, Mismatch, Run, Scanner, ValueReader, elements
 from safeconduct.archives.limits import Limits
 
 WINDOW = 1 << 18
 _GUESSES = 4
 _HEAD = 48
 _OPENED = 1_000_000  # brackets open at once, above which nobody looks for the end of a value any more
+Found = TypeVar("Found")
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _SCALAR = re.compile(rb'[^][{}",: \t\r\n]++')
-_elements = msgspec.json.Decoder(list[Raw]).decode
 
 
 class Piece(Struct, frozen=True):
@@ -62,9 +61,14 @@ class Window:
         self.data, self.at = rest + chunk, 0
         return bool(chunk)
 
+    @property
+    def low(self) -> bool:
+        """Whether less than half a window is ahead."""
+        return len(self.data) - self.at < self._step // 2
+
     def fill(self) -> None:
         """Have at least half a window ahead."""
-        if len(self.data) - self.at < self._step // 2:
+        if self.low:
             self.more()
 
     def blank(self) -> bytes:
@@ -136,8 +140,7 @@ class Seams:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._seam = b""
-        self._comma = 0
+        self._seam = self._between = b""
         self._wait = 0
 
     def learn(self, before: bytes, between: bytes, window: Window) -> None:
@@ -145,16 +148,21 @@ class Seams:
         ahead = window.data[window.at : window.at + _HEAD]
         alike = next((i for i, (a, b) in enumerate(zip(before, ahead, strict=False)) if a != b), len(ahead))
         cut = max(ahead.rfind(mark, 0, alike) for mark in (b'"', b"/", b":"))
-        self._comma = len(between)
+        self._between = between
         self._seam = before[-1:] + between + ahead[: max(cut + 1, min(alike, 1))]
 
     def cut(self, window: Window) -> Sequence[Raw]:
-        """Whole elements from ``at`` on; passes them and the comma after them.  Empty if nothing could be proved.
+        """Whole elements from ``at`` on; passes them and the comma after them.  Empty if nothing could be proved."""
+        return self._cut(window, elements) or ()
 
-        A window that was tried in vain is left to the exact scanner, so that no file costs more than both once.
-        """
+    def run(self, window: Window, values: ValueReader) -> Run | None:
+        """``cut`` with the values."""
+        return self._cut(window, lambda text: values.run(text, self._between))
+
+    def _cut(self, window: Window, read: Callable[[bytes], Found]) -> Found | None:
+        """A window that was tried in vain is left to the exact scanner, so that no file costs more than both once."""
         if not self._seam or window.place < self._wait:
-            return ()
+            return None
         window.fill()
         below = len(window.data)
         for _ in range(_GUESSES):
@@ -162,11 +170,11 @@ class Seams:
             if last < 0 or last + 1 - window.at > self._limits.record_bytes:
                 break
             try:
-                found = _elements(b"[%b]" % window.data[window.at : last + 1])
+                found = read(b"[%b]" % window.data[window.at : last + 1])
             except FAULTS:
                 below = last + len(self._seam) - 1
                 continue
-            window.at = last + 1 + self._comma
+            window.at = last + 1 + len(self._between)
             return found
         self._wait = window.end
-        return ()
+        return None
