@@ -230,6 +230,27 @@ def test_killed_between_the_post_and_its_answer_stand_in(
     assert len(server.posts()) == sum(1 for shape in shapes if shape.kind in ("post", "poll", "boost"))
 
 
+def test_what_cannot_arrive_is_told_once_stand_in(desk: Desk, server: Server) -> None:
+    if REAL:
+        pytest.skip("what a server that is not ours lists of others does not stay the same")
+    words = ("copy", "alice.zip", f"gotosocial:{server.url}", "--loopback", "--policy", "open", "--json")
+
+    def copy() -> tuple[int, dict[str, Any]]:
+        process = desk.start(*words)
+        out, _ = process.communicate(timeout=300)
+        return process.returncode, json.loads(out)
+
+    code, first = copy()
+    assert code == 1
+    assert first["failed"] == len(first["differences"]) > 0
+    assert not any(row["known"] for row in first["differences"])
+    for _ in range(2):
+        code, again = copy()
+        waits = again["plan"]["needs_a_person"]
+        assert (code, again["failed"], again["delivered"]) == (int(waits), first["failed"], 0)
+        assert all(row["known"] for row in again["differences"])
+
+
 def test_two_workers_at_once(desk: Desk, server: Server) -> None:
     destination = f"gotosocial:{server.url}"
     words = ("copy", "alice.zip", destination, "--loopback", "--policy", "open")

@@ -80,11 +80,12 @@ def command(
 def _exit_code(result: Result, waiting: bool) -> int:
     if result.failed and not result.delivered + result.already:
         return FAILED
-    return NEEDS_A_PERSON if result.failed or waiting else DONE
+    return NEEDS_A_PERSON if result.failed > len(result.known) or waiting else DONE
 
 
 def copy_report(plan: Plan, transfer: Transfer, result: Result, remainder: Path | None) -> dict[str, Json]:
     """What ``copy`` prints: plan and outcome side by side."""
+    known = frozenset(result.known)
     return {
         "transfer": transfer.id,
         "destination": plan.header.destination,
@@ -92,7 +93,9 @@ def copy_report(plan: Plan, transfer: Transfer, result: Result, remainder: Path 
         "delivered": result.delivered,
         "already_there": result.already,
         "failed": result.failed,
-        "differences": [{"item": number, "reason": reason} for number, reason in result.differences],
+        "differences": [
+            {"item": number, "reason": reason, "known": number in known} for number, reason in result.differences
+        ],
         "notes": [{"item": number, "reason": reason} for number, reason in result.notes],
         "remainder": str(remainder) if remainder else None,
         "unreadable": str(unreadable(transfer)) if unreadable(transfer).exists() else None,

@@ -111,6 +111,19 @@ class Custody:
         rows = self._home.connection.execute("SELECT n, state FROM deliveries WHERE transfer = ?", (self.transfer,))
         return dict(rows.fetchall())
 
+    def refusals(self) -> dict[str, str]:
+        """What this account would not take, as copies that came to their end have told: the item's mark, the reason."""
+        rows = self._home.connection.execute(
+            "SELECT item_key, reason FROM deliveries JOIN transfers ON transfers.id = deliveries.transfer "
+            "WHERE deliveries.account_key = ? AND deliveries.state = ? AND transfers.state != 'running' ORDER BY at",
+            (self._account, FAILED),
+        )
+        return dict(rows.fetchall())
+
+    def mark(self, item: str) -> str:
+        """Under which an item is known here."""
+        return self._home.mark(item)
+
     def elsewhere(self, item: str) -> bool:
         """Has another transfer already delivered this item to this account (and not taken it back)?"""
         return self._elsewhere(item) is not None

@@ -20,9 +20,12 @@ def copy_text(report: Row) -> str:
     transfer, totals = report["transfer"], report["plan"]["totals"]
     lines = [f"Transfer {transfer} to {report['destination']}", "", _there(report)]
     lines += [f"  {FATES[Fate(fate)][0]} {count:>9,}  {FATES[Fate(fate)][1]}" for fate, count in rows_of(totals, FATES)]
+    for known, what in ((False, "did not arrive"), (True, "still did not arrive, as in an earlier copy")):
+        rows = [row for row in report["differences"] if bool(row.get("known")) == known]
+        if rows:
+            lines += ["", f"{len(rows):,} {what}:"]
+            lines += _cut([f"  item {row['item']}: {_why(row['reason'])}" for row in rows])
     if report["failed"]:
-        lines += ["", f"{report['failed']:,} did not arrive:"]
-        lines += _cut([f"  item {row['item']}: {_why(row['reason'])}" for row in report["differences"]])
         lines.append("Run the same command again to try those once more.")
     if report.get("notes"):
         lines += ["", f"Of {len(report['notes']):,} that did arrive, something stayed behind:"]

@@ -33,7 +33,8 @@ class Result(Struct, frozen=True):
     """What happened, beside what was planned.
 
     ``differences``: item numbers where the two do not agree, with why.  ``notes``: what of an item that did arrive
-    could not be delivered after all, such as a picture that could not be cleaned.
+    could not be delivered after all, such as a picture that could not be cleaned.  ``known``: those of the differences
+    that an earlier run has told of already, for the same reason.
     """
 
     transfer: str
@@ -43,6 +44,7 @@ class Result(Struct, frozen=True):
     failed: int
     differences: tuple[tuple[int, str], ...] = ()
     notes: tuple[tuple[int, str], ...] = ()
+    known: tuple[int, ...] = ()
 
 
 def copy(
@@ -119,6 +121,8 @@ class _Run:
         self._plan, self._source, self._destination, self._custody = plan, source, destination, custody
         self._tick, self._sleep = tick, sleep
         self._states = custody.states()
+        self._refusals = custody.refusals()  # of earlier runs: of accounts that are gone, nobody need be told again
+        self._known: set[int] = set()
         self._parents: dict[str, tuple[int, str]] = {}
         self._already: set[int] = set()
         self._held: set[int] = set()
@@ -165,8 +169,16 @@ class _Run:
                 differences.append((line.n, self._reasons.get(line.n, f"still {state or 'not delivered'}")))
         return Result(
             self._custody.transfer, planned, delivered, len(self._already), failed, tuple(differences),
-            tuple(self._notes),
+            tuple(self._notes), tuple(number for number, _ in differences if self._told(number)),
         )  # fmt: skip
+
+    def _told(self, number: int) -> bool:
+        """Nothing new: refused as before, taken back by a person, or waiting for posts of which that is true."""
+        state = self._states.get(number, "")
+        if state == FAILED:
+            return number in self._known
+        refused = {one for one, state in self._states.items() if state == FAILED}
+        return state in (UNDONE, UNDOING) or (not state and number not in self._held and refused <= self._known)
 
     def _lines(self) -> Iterator[Line]:
         return (line for line in self._plan.lines() if line.shape is not None)
@@ -228,6 +240,8 @@ class _Run:
         self._custody.failed(line.n, str(error))
         self._states[line.n] = FAILED
         self._reasons[line.n] = str(error)
+        if self._refusals.get(self._custody.mark(line.item)) == str(error):
+            self._known.add(line.n)
         self._in_a_row += line.kind in (Kind.POST, Kind.POLL)  # a list of dead accounts is no sign of a dead server
         if self._in_a_row >= FAILURES_IN_A_ROW:
             raise DeliveryError(f"{FAILURES_IN_A_ROW} items in a row were refused; stopped. The last answer: {error}")
