@@ -34,6 +34,8 @@ def role_of(user: User | AnonymousUser) -> Role | None:
 
 def member_of(request: HttpRequest) -> Member:
     """The member who is signed in."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
     member, _ = Member.objects.get_or_create(user=request.user)
     return member
 
