@@ -1,7 +1,7 @@
 """Inspect: read a whole source once, ask every question, decide, and say what was seen.
 
-Two passes, neither of which keeps the archive in memory: the first reads, asks and counts; the second goes over the
-findings on disk and decides, once it is known how much of the import each rule would touch.
+Two passes, neither of which keeps the archive in memory: the first reads, asks and counts; the second decides, once
+it is known how much of the import each rule would touch, of all items at once in which the same was found.
 """
 
 from __future__ import annotations
@@ -156,17 +156,18 @@ def _decide(inspection: Inspection) -> None:
     touched: Counter[str] = Counter()
     shadowed: Counter[str] = Counter()
     verdicts = Verdicts(inspection.policies, inspection.census)
-    for number, findings in inspection._spool:
-        if number != WHOLE:
-            live, shadow = verdicts.spoken(number, findings)
-            touched.update(live)
-            shadowed.update(shadow)
+    for numbers, findings in verdicts.alike(inspection._spool):
+        live, shadow = verdicts.spoken(int(numbers[0]), findings)
+        for rules, counted in ((live, touched), (shadow, shadowed)):
+            for rule in rules:
+                counted[rule] += len(numbers)
     inspection.census.touched = touched
     inspection.tally.shadowed = shadowed
     actions = numpy.zeros(inspection.census.count, dtype=numpy.uint8)
-    for number, decision, findings in inspection.decisions():
-        actions[number] = decision.action
-        inspection.tally.decided(number, decision, findings)
+    for numbers, findings in verdicts.alike(inspection._spool):
+        decision = verdicts.decision(int(numbers[0]), findings)
+        actions[numbers] = decision.action
+        inspection.tally.decided(int(numbers[0]), decision, findings, len(numbers))
     inspection.census.put("action", actions)
     inspection.questions = tuple(
         Question(reason.rule, reason.sentence)

@@ -8,14 +8,16 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from safeconduct.contracts import Batch
 from safeconduct.model import WHOLE, Action, Confidence, Decision, Finding, Item, Json, Kind, Unreadable, Visibility
+from safeconduct.policy.rules import NOT_ASSESSED
 
 EXAMPLES = 3
 GROUPS = 2000
 SECONDS_A_GROUP = 30  # a guess that the report names as one: reading one representative and deciding
-NOT_ASSESSED = "not assessed"
+_sort = attrgetter("criterion", "confidence", "value")
 
 
 class Tally:
@@ -64,17 +66,24 @@ class Tally:
 
     def saw(self, batch: Batch, findings: Sequence[Finding]) -> None:
         """Count the findings of one batch and keep a few as examples."""
-        places: dict[int, int] | None = None
-        private: frozenset[int] = frozenset()
+        wanted: set[str] = set()
+        for (criterion, confidence, value), count in Counter(map(_sort, findings)).items():
+            found = self._found[criterion]
+            found.count(confidence, count)
+            if value == NOT_ASSESSED:
+                self._unassessed[criterion] += count
+            if found.wants or (criterion, value) not in self._excerpts:
+                wanted.add(criterion)
+        if wanted and len(self._excerpts) < GROUPS:
+            self._show(batch, findings, wanted)
+
+    def _show(self, batch: Batch, findings: Sequence[Finding], wanted: set[str]) -> None:
+        """Keep examples of what these criteria found, as long as any are wanted."""
+        private = frozenset(one.item for one in findings if one.criterion in PRIVATE)
+        places = {item.number: index for index, item in enumerate(batch.items)}
         for finding in findings:
-            found = self._found[finding.criterion]
-            fresh = found.count(finding)
-            if finding.value == NOT_ASSESSED:
-                self._unassessed[finding.criterion] += 1
-            if fresh or (finding.criterion, finding.value) not in self._excerpts:
-                if places is None:
-                    private = frozenset(one.item for one in findings if one.criterion in PRIVATE)
-                    places = {item.number: index for index, item in enumerate(batch.items)}
+            new = (finding.criterion, finding.value) not in self._excerpts
+            if finding.criterion in wanted and (new or self._found[finding.criterion].wants):
                 self._keep(finding, batch, places.get(finding.item), private)
 
     def _keep(self, finding: Finding, batch: Batch, index: int | None, private: frozenset[int]) -> None:
@@ -90,15 +99,18 @@ class Tally:
         if finding.item == WHOLE and len(self.whole) < GROUPS:
             self.whole.append(finding)
         example = {"item": None if finding.item == WHOLE else finding.item, "reason": finding.reason}
-        if found.count(finding):
-            found.keep(example)
+        found.count(finding.confidence)
+        found.keep(example)
         if len(self._excerpts) < GROUPS:
             self._excerpts.setdefault((finding.criterion, finding.value), example)
 
-    def decided(self, number: int, decision: Decision, findings: Sequence[Finding]) -> None:
-        """Count one decision that is stricter than accept, in the group of its first reason."""
-        self.actions[decision.action] += 1
-        self.pending += decision.pending
+    def decided(self, number: int, decision: Decision, findings: Sequence[Finding], count: int = 1) -> None:
+        """Count the decision on ``count`` items alike, the first of them ``number``, in the group of its first reason.
+
+        What is accepted needs no group.
+        """
+        self.actions[decision.action] += count
+        self.pending += decision.pending * count
         if decision.action == Action.ACCEPT or not decision.reasons:
             return
         reason = decision.reasons[0]
@@ -109,7 +121,7 @@ class Tally:
         group = self._groups.setdefault(
             key, Group(reason.sentence, self._excerpts.get((reason.criterion, value), {"item": number}))
         )
-        group.actions[decision.action] += 1
+        group.actions[decision.action] += count
 
     def report(self) -> dict[str, Json]:
         """The counting part of the ``inspect`` report."""
@@ -150,14 +162,16 @@ class Found:
         self.confidence = Confidence.LOW
         self.examples: list[dict[str, Json]] = []
 
-    def count(self, finding: Finding) -> bool:
-        """Count it; true if an example is still wanted."""
-        self.total += 1
-        self.confidence = max(self.confidence, finding.confidence)
+    def count(self, confidence: Confidence, times: int = 1) -> None:
+        self.total += times
+        self.confidence = max(self.confidence, confidence)
+
+    @property
+    def wants(self) -> bool:
         return len(self.examples) < EXAMPLES
 
     def keep(self, example: dict[str, Json]) -> None:
-        if len(self.examples) < EXAMPLES:
+        if self.wants:
             self.examples.append(example)
 
     def row(self, name: str) -> dict[str, Json]:
