@@ -13,6 +13,7 @@ from collections.abc import Collection
 from safeconduct.activitystreams.names import PUBLIC
 from safeconduct.model import Json, Object, Visibility
 
+_NOBODY, _NAMED, _FOLLOWERS, _UNLISTED, _PUBLIC = Visibility  # looking one up in its enumeration costs time
 _ADDRESS = ("https://", "http://", "did:", "ap://", "acct:")
 
 
@@ -22,42 +23,41 @@ def effective(record: Object, thing: Object, followers: Collection[str] = ()) ->
     ``followers`` are the addresses of the account's own followers collection.  Anybody else's collection counts as
     one named address: those people are not this person's to address again.  Never raises.
     """
-    seen = audience(thing, followers)
-    if thing is not record and not _same(record, thing):
+    to, cc = thing.get("to"), thing.get("cc")
+    seen = _spelt(to, cc, followers)
+    if thing is not record and (record.get("to") != to or record.get("cc") != cc):
         seen = min(seen, audience(record, followers))
-    if seen > Visibility.NAMED and (_claims(record.get("directMessage")) or _claims(thing.get("directMessage"))):
-        return Visibility.NAMED
+    if seen > _NAMED and (_claims(record.get("directMessage")) or _claims(thing.get("directMessage"))):
+        return _NAMED
     return seen
 
 
 def audience(part: Object, followers: Collection[str] = ()) -> Visibility:
     """The audience that one ``to`` and ``cc`` spell; unknown shapes spell nobody."""
-    first = _scope(part.get("to"), Visibility.PUBLIC, followers)
-    if first == Visibility.PUBLIC:
-        return first
-    return max(first, _scope(part.get("cc"), Visibility.UNLISTED, followers))
+    return _spelt(part.get("to"), part.get("cc"), followers)
+
+
+def _spelt(to: Json, cc: Json, followers: Collection[str]) -> Visibility:
+    first = _scope(to, _PUBLIC, followers)
+    return first if first is _PUBLIC else max(first, _scope(cc, _UNLISTED, followers))
 
 
 def _scope(addresses: Json, public: Visibility, followers: Collection[str]) -> Visibility:
     if isinstance(addresses, str):
         addresses = [addresses]
     elif not isinstance(addresses, list):
-        return Visibility.NOBODY
-    widest = Visibility.NOBODY
+        return _NOBODY
+    widest = _NOBODY
     for address in addresses:
         if not isinstance(address, str):
             continue
         if address in PUBLIC:
             return public
         if address in followers:
-            widest = Visibility.FOLLOWERS
-        elif widest is Visibility.NOBODY and address.startswith(_ADDRESS):
-            widest = Visibility.NAMED
+            widest = _FOLLOWERS
+        elif widest is _NOBODY and address.startswith(_ADDRESS):
+            widest = _NAMED
     return widest
-
-
-def _same(record: Object, thing: Object) -> bool:
-    return bool(record.get("to") == thing.get("to") and record.get("cc") == thing.get("cc"))
 
 
 def _claims(flag: Json) -> bool:

@@ -19,6 +19,7 @@ from safeconduct.model import Item, Json, Kind, Medium, Object, Reply
 from safeconduct.sources._media import Files, attachments
 
 _NONE: tuple[Medium, ...] = ()
+_POST, _BOOST = Kind.POST, Kind.BOOST  # looking one up in its enumeration costs time
 
 
 class Owner(Struct, frozen=True):
@@ -96,9 +97,12 @@ def activity(
     notes: tuple[str, ...],
 ) -> Item:
     """The item of one record: a Create with what it creates, an Announce, a bare object, or something else."""
-    kind, thing = _kind(record)
+    thing = record.get("object")
+    kind = _POST
+    if type(thing) is not dict or record.get("type") != "Create" or thing.get("type") == names.POLL:
+        kind, thing = _kind(record)
     inner: Object = thing
-    if kind is Kind.BOOST:
+    if kind is _BOOST:
         boosted = record.get("object")
         inner = boosted if isinstance(boosted, Mapping) else thing
     id = thing.get("id")
@@ -110,12 +114,10 @@ def activity(
     if type(id) is not str:
         id = ""
     elif (
-        id
-        and kind is not Kind.BOOST
-        and not id.startswith(owner.own)
-        and names.link(thing.get("attributedTo")) == owner.id
+        not id.startswith(owner.own) and id and kind is not _BOOST and names.link(thing.get("attributedTo")) == owner.id
     ):
         ids.add(id)
+    actor = record.get("actor")
     return Item(
         number,
         kind,
@@ -124,7 +126,7 @@ def activity(
         record,
         thing,
         id,
-        _actor(record),
+        actor if type(actor) is str else _actor(record),
         effective(record, inner, owner.followers),
         when(thing.get("published") or record.get("published")),
         media,
@@ -179,8 +181,7 @@ def _kind(record: dict[str, Json]) -> tuple[Kind, dict[str, Json]]:
 
 
 def _actor(record: dict[str, Json]) -> str:
-    actor = record.get("actor")
-    return actor if isinstance(actor, str) else names.link(actor) or names.link(record.get("attributedTo"))
+    return names.link(record.get("actor")) or names.link(record.get("attributedTo"))
 
 
 def _reply(parent: Json, owner: Owner, ids: Ids) -> Reply | None:

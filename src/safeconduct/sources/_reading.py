@@ -159,21 +159,21 @@ class Reading:
         if file != "outbox.json" and not self._folder:
             return  # only a container of ours has the others
         self._read.add(member)
-        ids, owner, files, numbers, prefix = Ids(), self.owner, self._files, self._numbers, member + "#"
-        first = number = next(numbers)
+        ids, owner, files, prefix = Ids(), self.owner, self._files, member + "#"
+        first = next(self._numbers)
+        number, signed = first - 1, 0
         with self._archive.open(member) as stream:
             collection = json_stream.Collection(stream)
-            for record in collection:
-                value = record.value
-                if record.problem or not isinstance(value, dict):
-                    yield Unreadable(number, prefix + record.pointer, record.problem or _strange(value))
+            for number, record in enumerate(collection, first):
+                value, origin = record.value, prefix + record.pointer
+                if record.problem or type(value) is not dict:
+                    yield Unreadable(number, origin, record.problem or _strange(value))
                 else:
-                    self._signed += "signature" in value
-                    origin = prefix + record.pointer
+                    signed += "signature" in value
                     yield activity(number, origin, record.raw, value, owner, files, ids, record.notes)
-                number = next(numbers)
-        self._numbers = count(number)
-        self._total(member, collection, number - first)
+        self._numbers = count(number + 1)
+        self._signed += signed
+        self._total(member, collection, number + 1 - first)
 
     # --- everything that is a list ---------------------------------------------------------------------
 
