@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safeconduct.model import Kind, Medium
+from safeconduct.screening import fields as walk
 from safeconduct.screening.fields import fields
 
 from .made import ALICE, item, note
@@ -114,3 +115,24 @@ def at(thing: Any, pointer: str) -> Any:
 def test_any_json_is_read_and_every_pointer_leads_to_its_text(thing: dict[str, Any]) -> None:
     for field in fields(item(thing)):
         assert at(thing, field.pointer) == field.text
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(OBJECTS, min_size=1, max_size=5))
+def test_a_shape_that_was_met_before_changes_nothing(things: list[dict[str, Any]]) -> None:
+    fresh = []
+    for thing in things:
+        walk._plans.clear()
+        fresh.append(list(fields(item(thing))))
+    assert [list(fields(item(thing))) for thing in things] == fresh
+    turned = [dict(reversed(thing.items())) for thing in things]
+    assert [sorted(fields(item(thing)), key=str) for thing in turned] == [sorted(one, key=str) for one in fresh]
+
+
+def test_shapes_are_not_remembered_without_end() -> None:
+    for number in range(3 * walk._SHAPES):
+        assert pointers({f"x{number}": "a text"}) == {f"/x{number}": "a text"}
+        assert len(walk._plans) <= walk._SHAPES
+    walk._plans.clear()
+    assert pointers({"x" * 10_000: "a text"}) == {"/" + "x" * 10_000: "a text"}
+    assert not walk._plans

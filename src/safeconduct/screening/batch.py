@@ -33,7 +33,7 @@ from safeconduct.screening.automaton import Automaton
 from safeconduct.screening.expressions import check
 from safeconduct.screening.fields import fields
 from safeconduct.screening.links import links_of
-from safeconduct.screening.texts import Text
+from safeconduct.screening.texts import Text, read
 
 BROKEN = "broken-criterion"
 Measure = Callable[[Medium], MediaFacts | None]
@@ -109,7 +109,7 @@ class Batch:
         if self._texts is None:
             found = [fields(item) for item in self.items]
             self._complete = [one.complete for one in found]
-            self._texts = [[Text(field) for field in one] for one in found]
+            self._texts = read(found)
         return self._texts
 
     def unread(self) -> list[Item]:

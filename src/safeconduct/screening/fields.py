@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from safeconduct.model import Field, Item
@@ -47,8 +48,9 @@ class Fields(list[Field]):
 def fields(item: Item) -> Fields:
     """Every text of the item, with its JSON Pointer into ``Item.object``.  Never raises on any JSON shape."""
     found = Fields()
-    if isinstance(item.object, Mapping):
-        _object(item.object, "", found, 0)
+    thing = item.object
+    if type(thing) is dict or isinstance(thing, Mapping):
+        _object(thing, "", found, 0)
     for medium in item.media:
         if medium.name and medium.name != medium.alt and not _SERVER_FILE.fullmatch(medium.name):
             found.append(Field(medium.pointer, medium.name))
@@ -56,18 +58,31 @@ def fields(item: Item) -> Fields:
 
 
 def _object(thing: Mapping[str, Any], pointer: str, found: Fields, depth: int) -> None:
-    readers = _READERS.get
-    for key, value in thing.items():
-        reader = readers(key, _unknown)
-        if reader is None or not value:
-            continue
-        if reader is _unknown:
-            _other(value, f"{pointer}/{_escaped(key)}", found, depth)
-        else:
-            reader(thing, value, f"{pointer}/{key}", found, depth)
-        if len(found) >= _MANY:
-            found.complete = False
-            return
+    shape = tuple(thing)
+    plan = _plans.get(shape)
+    for key, step, reader in plan if plan is not None else _planned(shape):
+        if value := thing[key]:
+            reader(thing, value, pointer + step, found, depth)
+            if len(found) >= _MANY:
+                found.complete = False
+                return
+
+
+# Which keys of an object can hold text is worked out once for all objects with the same keys: most posts of a server
+# share a few such shapes.
+_Plan = list[tuple[str, str, "_Reader"]]
+_plans: dict[tuple[str, ...], _Plan] = {}
+_SHAPES, _LARGE = 256, 4000  # how many are remembered, and the most letters of their keys: hostile keys are long
+
+
+def _planned(shape: tuple[str, ...]) -> _Plan:
+    """The keys that can hold text, each with its step in the pointer and its reader, in the object's order."""
+    wanted = [(key, f"/{_escaped(key)}", reader) for key in shape if (reader := _READERS.get(key, _unknown))]
+    if all(type(key) is str for key in shape) and sum(map(len, shape)) + len(shape) < _LARGE:
+        if len(_plans) >= _SHAPES:
+            _plans.clear()
+        _plans[shape] = wanted
+    return wanted
 
 
 def _escaped(key: object) -> str:
@@ -76,7 +91,7 @@ def _escaped(key: object) -> str:
 
 def _content(thing: Mapping[str, Any], value: object, pointer: str, found: Fields, depth: int) -> None:
     if isinstance(value, str):
-        found.append(Field(pointer, value, thing.get("mediaType") not in _PLAIN_OR_LIST))
+        found.append(Field(pointer, value, "mediaType" not in thing or thing["mediaType"] not in _PLAIN_OR_LIST))
     else:
         _other(value, pointer, found, depth)
 
@@ -99,14 +114,14 @@ def _text(thing: Mapping[str, Any], value: object, pointer: str, found: Fields, 
         _other(value, pointer, found, depth)
 
 
-def _maps(thing: Mapping[str, Any], value: object, pointer: str, found: Fields, depth: int) -> None:
+def _maps(single: str, thing: Mapping[str, Any], value: object, pointer: str, found: Fields, depth: int) -> None:
     """``contentMap`` and its like: only what the single form does not say already."""
-    if not isinstance(value, Mapping):
+    if not (type(value) is dict or isinstance(value, Mapping)):
         _other(value, pointer, found, depth)
         return
-    single = thing.get(pointer.rpartition("/")[2].removesuffix("Map"))
+    said = thing.get(single)
     for language, text in value.items():
-        if text != single:
+        if text != said:
             _content(thing, text, f"{pointer}/{_escaped(language)}", found, depth)
 
 
@@ -121,7 +136,7 @@ def _list(thing: Mapping[str, Any], value: object, pointer: str, found: Fields, 
 
 
 def _one(one: object, pointer: str, found: Fields, depth: int) -> None:
-    if isinstance(one, Mapping):
+    if type(one) is dict or isinstance(one, Mapping):
         kind = one.get("type")
         if kind == "Mention":
             return
@@ -179,9 +194,9 @@ _READERS: dict[str, _Reader | None] = dict.fromkeys(_SKIPPED) | {
     "content": _content,
     "summary": _summary,
     "name": _text,
-    "contentMap": _maps,
-    "summaryMap": _maps,
-    "nameMap": _maps,
+    "contentMap": partial(_maps, "content"),
+    "summaryMap": partial(_maps, "summary"),
+    "nameMap": partial(_maps, "name"),
     "value": _value,
     "tag": _list,
     "attachment": _list,
