@@ -1,80 +1,76 @@
 """Every pattern of every criterion in one pass over a batch.
 
-Literals are looked for in the folded texts of the whole batch joined, expressions in each item's plain texts (and in
-the folded ones where they differ by more than case).  In the same pass the gates of ``views.py`` say which few items
-could be disguised; only those are read in the further views, and scanned once more.  What an engine reports is then
-verified on the one text with one and the same code, so both engines give the same hits.
+Literals are looked for in the folded texts of the whole batch joined, and with them the *atoms* of expressions, words
+that every match holds (``atoms.py``); an expression is then asked only of the few items that hold one.  Expressions
+without atoms are looked for in groups of plain texts, and of folded ones where they differ by more than case.  Over
+the folded texts the gates of ``views.py`` say which few items could be disguised; only those are read in the further
+views, and looked through once more.  What an engine reports is then verified on the one text with one and the same
+code, so both engines give the same hits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, repeat
+from operator import attrgetter
 from pathlib import Path
-
-import numpy
+from typing import NamedTuple
 
 from safeconduct.errors import PolicyError
 from safeconduct.model import Hit, Pattern
 from safeconduct.screening import engines
+from safeconduct.screening.atoms import needs
+from safeconduct.screening.engines import Joined
 from safeconduct.screening.expressions import check, compiled, compiled_whole
+from safeconduct.screening.lookup import Form, LookUp
 from safeconduct.screening.spans import Span, Stretches, Trace
 from safeconduct.screening.texts import Text, utf8
-from safeconduct.screening.views import GATES, Variant, bounded, compact, fold, runs, skeleton, squeeze, variants
+from safeconduct.screening.views import GATES, Gate, Variant, bounded, compact, fold, runs, skeleton, squeeze, variants
 
 MOST = 20  # hits of one pattern in one field; more say nothing new
-_TAIL = 256  # characters of a warning, and of a body, in which a phrase split over both is looked for
+_TAIL = 256  # characters of a warning, and of a body, in which a phrase split over both is looked for at most
 _SHORT = 6  # a look-alike match without a single Latin letter must be at least so long, or it is an ordinary word
+_GROUP = 24  # texts that expressions are looked for in at once; one by one only where something was found
+_SHARED = 8  # expressions with an atom in common; what more of them share is in every text
+_ATOM = "atom"
 _DISGUISES = frozenset(gate.view for gate in GATES)
-_WORD = numpy.array([(chr(byte).isalnum() and byte < 128) or byte == 95 for byte in range(256)])
 _WARNING = (0, 0)  # the trace of what is in the warning, seen from the body
-_HEADS = ("/name", "/summary")
+_HEADS = frozenset(("/name", "/summary"))
+_PLAIN, _FOLDED, _POINTER = attrgetter("plain"), attrgetter("folded"), attrgetter("field.pointer")
+
+Asked = set[tuple[int, int]]  # (place of the item, number of the pattern) that RE2 is asked about
 
 
-@dataclass(frozen=True)
-class _Form:
-    """One spelling of a literal that is looked up: ``kind`` says in which reading it counts."""
+class _Flat:
+    """The texts of a batch in one row, with the place of the item that each belongs to."""
 
-    number: int
-    kind: str
-    text: str
+    def __init__(self, items: Sequence[Sequence[Text]]) -> None:
+        self.items = items
+        self.texts = list(chain.from_iterable(items))
+        self.owners = list(chain.from_iterable(map(repeat, range(len(items)), map(len, items))))
+        self.plain: list[str] = list(map(_PLAIN, self.texts))
+        self.folded: list[str] = list(map(_FOLDED, self.texts))
 
 
-class _LookUp:
-    """Many literals, each with the patterns it stands for."""
+class _Sieve(NamedTuple):
+    """Expressions that are looked for in the same readings.  ``wide``: only where a character is not ASCII;
+    ``folded``: in the folded texts too."""
 
-    def __init__(
-        self, engine: engines.Literals, literals: Sequence[bytes], forms: Sequence[list[_Form]], whole: Sequence[bool]
-    ) -> None:
-        self._engine = engine
-        self._forms = forms
-        self._lengths = numpy.array([len(literal) for literal in literals], dtype=numpy.int64)
-        # Where a literal begins or ends with a plain letter, a plain letter beside it rules a whole word out.
-        self._starts = numpy.array([_WORD[one[0]] for one in literals]) & numpy.array(whole)
-        self._ends = numpy.array([_WORD[one[-1]] for one in literals]) & numpy.array(whole)
+    wide: bool
+    folded: bool
+    numbers: list[int]
+    engine: engines.Expressions
 
-    def find(self, texts: Sequence[str], loose: Sequence[bool] = ()) -> Iterator[tuple[int, list[_Form]]]:
-        """Which literals are somewhere in which text; each pair once, in order.
 
-        Whole words are sifted here only as far as ASCII tells; in ``loose`` texts not at all.
-        """
-        buffer = utf8("\n".join(texts))
-        places = self._engine.find(buffer) if texts else []
-        if not places:
-            return
-        pairs = numpy.array(places, dtype=numpy.int64)
-        numbers, after = pairs[:, 0], pairs[:, 1]
-        around = numpy.frombuffer(b"\n" + buffer + b"\n", dtype=numpy.uint8)
-        # No folded text holds a newline, and no literal does: each one in the buffer ends a text.
-        lines = numpy.searchsorted(numpy.flatnonzero(around[1:-1] == 10), after, side="left")
-        inside = _WORD[around[after - self._lengths[numbers]]] & self._starts[numbers]
-        inside |= _WORD[around[after + 1]] & self._ends[numbers]
-        if loose:
-            inside &= ~numpy.array(loose)[lines]
-        kept = ~inside
-        for place, number in sorted(set(zip(lines[kept].tolist(), numbers[kept].tolist(), strict=True))):
-            yield place, self._forms[number]
+class _Watch(NamedTuple):
+    """Gates that are looked for in the same texts."""
+
+    wide: bool
+    views: list[str]
+    engine: engines.Gates
 
 
 @dataclass
@@ -109,19 +105,28 @@ class Automaton:
         self.patterns = tuple(patterns)
         self.engine = engine or ("hyperscan" if engines.available() else "portable")
         self._kept = kept
-        self._literals = self._folded_literals()
-        self._disguised = self._disguised_literals()
-        self._gates = [gate.view for gate in GATES] if self._disguised else []
-        self._numbers = [number for number, pattern in enumerate(patterns) if not pattern.literal]
-        self._expressions = self._all_expressions()
-        self._across = any(pattern.literal and "across" in pattern.views for pattern in patterns)
+        atoms = self._atoms()
+        self._also = {form.number: needs(patterns[form.number].text).also for form in atoms}
+        self._literals = self._looked_up([*self._folded_forms(), *atoms], self._literal_engine)
+        self._sieves = self._all_sieves({form.number for form in atoms})
+        self._disguised = self._looked_up(self._disguised_forms(), engines.PortableLiterals)
+        self._watches = self._all_watches() if self._disguised is not None else []
+        self._reach = self._longest_across()
 
     def scan(self, items: Sequence[Sequence[Text]]) -> list[tuple[int, Hit]]:
         """Every hit, as (number of the pattern, hit); ``Hit.item`` is the place in ``items``.  One pass."""
         found = _Found()
-        self._scan_literals(items, found)
-        opened = self._scan_expressions(items, found)
-        self._scan_disguised(items, opened, found)
+        flat = _Flat(items)
+        if not flat.texts:
+            return found.hits
+        joined = Joined(flat.folded)
+        asked = self._scan_literals(flat, joined, found)
+        for sieve in self._sieves:
+            asked |= _sifted(sieve, flat)
+        for item, number in sorted(asked):
+            self._verify(number, item, items[item], found)
+        if self._disguised is not None:
+            self._scan_disguised(self._disguised, flat, self._opened(flat, joined), found)
         return found.hits
 
     @property
@@ -130,55 +135,112 @@ class Automaton:
 
     # --- compiling -----------------------------------------------------------------------------------
 
-    def _folded_literals(self) -> _LookUp | None:
-        forms = [
-            _Form(number, "plain", fold(pattern.text))
+    def _folded_forms(self) -> list[Form]:
+        return [
+            Form(number, "plain", fold(pattern.text), pattern.whole)
             for number, pattern in enumerate(self.patterns)
-            if pattern.literal and {"plain", "folded"} & set(pattern.views)
+            if pattern.literal and ("plain" in pattern.views or "folded" in pattern.views)
         ]
-        return self._looked_up(forms)
 
-    def _disguised_literals(self) -> _LookUp | None:
-        forms: list[_Form] = []
+    def _disguised_forms(self) -> Iterator[Form]:
         for number, pattern in enumerate(self.patterns):
-            if pattern.literal and (_DISGUISES | {"across"}) & set(pattern.views):
+            if pattern.literal and not (_DISGUISES | {"across"}).isdisjoint(pattern.views):
                 text = skeleton(fold(pattern.text))
-                spellings = {"plain": text, "compact": compact(text)}
-                spellings |= {"squeezed": squeeze(text), "squeezed-compact": squeeze(compact(text))}
-                forms += [_Form(number, kind, spelling) for kind, spelling in spellings.items() if spelling]
-        return self._looked_up(forms)
+                short = compact(text)
+                spellings = {"plain": text, "compact": short}
+                spellings |= {"squeezed": squeeze(text), "squeezed-compact": squeeze(short)}
+                yield from (Form(number, kind, one, pattern.whole) for kind, one in spellings.items() if one)
 
-    def _looked_up(self, forms: Iterable[_Form]) -> _LookUp | None:
-        by_bytes: dict[bytes, list[_Form]] = {}
-        for form in forms:
-            by_bytes.setdefault(utf8(form.text), []).append(form)
-        if not by_bytes:
-            return None
-        make = partial(engines.HyperscanLiterals, kept=self._kept) if self._quick else engines.PortableLiterals
-        whole = [all(self.patterns[form.number].whole for form in spelled) for spelled in by_bytes.values()]
-        return _LookUp(make(list(by_bytes)), list(by_bytes), list(by_bytes.values()), whole)
+    def _longest_across(self) -> int:
+        """Characters on either side in which a phrase split over warning and body can lie, and one more that tells
+        whether it is a whole word."""
+        split = [skeleton(fold(one.text)) for one in self.patterns if one.literal and "across" in one.views]
+        return min(max(map(len, split), default=-1) + 1, _TAIL)
 
-    def _all_expressions(self) -> engines.Expressions | None:
-        gates = [gate.expression for gate in GATES] if self._disguised else []
-        expressions = gates + [self.patterns[number].text for number in self._numbers]
-        if not expressions:
-            return None
-        if self._quick:
-            return engines.HyperscanExpressions(expressions, self._kept)
-        return engines.PortableExpressions(expressions)
+    def _atoms(self) -> list[Form]:
+        """The atoms of every expression that has some of its own."""
+        known = [(number, needs(pattern.text).atoms) for number, pattern in enumerate(self.patterns) if _asks(pattern)]
+        shared = Counter(atom for _, atoms in known for atom in atoms)
+        return [
+            Form(number, _ATOM, atom, False)
+            for number, atoms in known
+            if all(shared[atom] <= _SHARED for atom in atoms)
+            for atom in atoms
+        ]
+
+    def _looked_up(self, forms: Iterable[Form], engine: Callable[[Sequence[bytes]], engines.Literals]) -> LookUp | None:
+        known = list(forms)
+        return LookUp(engine, known) if known else None
+
+    def _literal_engine(self, literals: Sequence[bytes]) -> engines.Literals:
+        return engines.HyperscanLiterals(literals, self._kept) if self._quick else engines.PortableLiterals(literals)
+
+    def _all_sieves(self, known: set[int]) -> list[_Sieve]:
+        """The expressions without atoms."""
+        groups: dict[tuple[bool, bool], list[int]] = {}
+        for number, pattern in enumerate(self.patterns):
+            if _asks(pattern) and number not in known:
+                key = (needs(pattern.text).wide, "folded" in pattern.views)
+                groups.setdefault(key, []).append(number)
+        return [_Sieve(*key, numbers, self._expression_engine(numbers)) for key, numbers in sorted(groups.items())]
+
+    def _expression_engine(self, numbers: Sequence[int]) -> engines.Expressions:
+        texts = [self.patterns[number].text for number in numbers]
+        return engines.HyperscanExpressions(texts, self._kept) if self._quick else engines.PortableExpressions(texts)
+
+    def _all_watches(self) -> list[_Watch]:
+        groups: dict[bool, list[Gate]] = {}
+        for gate in GATES:
+            groups.setdefault(needs(gate.expression).wide, []).append(gate)
+        return [
+            _Watch(wide, [gate.view for gate in gates], self._gate_engine([gate.expression for gate in gates]))
+            for wide, gates in groups.items()
+        ]
+
+    def _gate_engine(self, expressions: Sequence[str]) -> engines.Gates:
+        return engines.HyperscanGates(expressions, self._kept) if self._quick else engines.PortableGates(expressions)
 
     # --- literals in folded text ---------------------------------------------------------------------
 
-    def _scan_literals(self, items: Sequence[Sequence[Text]], found: _Found) -> None:
+    def _scan_literals(self, flat: _Flat, joined: Joined, found: _Found) -> Asked:
+        """Adds the hits; returns the expressions whose atoms are there."""
+        asked: Asked = set()
         if self._literals is None:
-            return
-        flat = [(item, text) for item, texts in enumerate(items) for text in texts]
-        for place, forms in self._literals.find([text.folded for _, text in flat]):
-            item, text = flat[place]
+            return asked
+        for place, forms in self._literals.find(joined):
+            item, text = flat.owners[place], flat.texts[place]
             for form in forms:
-                pattern = self.patterns[form.number]
-                for start, end in _occurrences(text.folded, form.text, pattern.whole):
+                if form.kind == _ATOM:
+                    if self._holds(form, text.folded):
+                        asked.add((item, form.number))
+                    continue
+                for start, end in _occurrences(text.folded, form.text, form.whole):
                     self._add_folded(form.number, item, text, (start, end), found)
+        if self._also:
+            asked |= self._unfolded(self._literals, flat)
+        return asked
+
+    def _unfolded(self, literals: LookUp, flat: _Flat) -> Asked:
+        """The atoms in plain texts that folding changes by more than white space and controls.
+
+        Of ASCII it changes nothing else, and no atom has white space or controls in it.
+        """
+        places = [
+            (owner, text)
+            for owner, plain, folded in zip(flat.owners, flat.plain, flat.folded, strict=True)
+            if not plain.isascii() and (text := _lined(plain.casefold())) != folded
+        ]
+        found = literals.find(Joined([text for _, text in places])) if places else ()
+        return {
+            (places[place][0], form.number)
+            for place, forms in found
+            for form in forms
+            if form.kind == _ATOM and self._holds(form, places[place][1])
+        }
+
+    def _holds(self, form: Form, text: str) -> bool:
+        """Whether a text with one atom of an expression has the others too."""
+        return all(any(map(text.__contains__, atoms)) for atoms in self._also[form.number])
 
     def _add_folded(self, number: int, item: int, text: Text, span: Span, found: _Found) -> None:
         pattern = self.patterns[number]
@@ -190,24 +252,6 @@ class Automaton:
             found.add(number, pattern, item, text, view, text.original(start, end))
 
     # --- expressions in plain text -------------------------------------------------------------------
-
-    def _scan_expressions(self, items: Sequence[Sequence[Text]], found: _Found) -> list[tuple[int, frozenset[str]]]:
-        """Adds the hits; returns the items that may be disguised, and how."""
-        if self._expressions is None:
-            return []
-        opened: list[tuple[int, frozenset[str]]] = []
-        gates = len(self._gates)
-        find = self._expressions.find
-        for item, texts in enumerate(items):
-            seen = find(utf8(_segments(texts)))
-            if not seen:
-                continue
-            if views := frozenset(self._gates[place] for place in seen if place < gates):
-                opened.append((item, views))
-            for place in sorted(seen):
-                if place >= gates:
-                    self._verify(self._numbers[place - gates], item, texts, found)
-        return opened
 
     def _verify(self, number: int, item: int, texts: Sequence[Text], found: _Found) -> None:
         pattern = self.patterns[number]
@@ -222,25 +266,35 @@ class Automaton:
 
     # --- literals in disguise ------------------------------------------------------------------------
 
-    def _scan_disguised(
-        self, items: Sequence[Sequence[Text]], opened: Iterable[tuple[int, frozenset[str]]], found: _Found
-    ) -> None:
-        if self._disguised is None:
-            return
-        flat = [(item, text, variant) for item, views in opened for text, variant in _disguises(items[item], views)]
-        if self._across:
-            flat += [(item, *pair) for item, texts in enumerate(items) if len(texts) > 1 for pair in _pairs(texts)]
-        loose = [_is_joined(variant) for _, _, variant in flat]
-        for place, forms in self._disguised.find([variant.text for _, _, variant in flat], loose):
-            item, text, variant = flat[place]
+    def _opened(self, flat: _Flat, joined: Joined) -> dict[int, set[str]]:
+        """The items that may be disguised, and how."""
+        opened: dict[int, set[str]] = {}
+        wide = [place for place, text in enumerate(flat.folded) if not text.isascii()]
+        for watch in self._watches:
+            places = wide if watch.wide else range(len(flat.folded))
+            for place, number in watch.engine.find(Joined([flat.folded[n] for n in wide]) if watch.wide else joined):
+                opened.setdefault(flat.owners[places[place]], set()).add(watch.views[number])
+        return opened
+
+    def _scan_disguised(self, literals: LookUp, flat: _Flat, opened: dict[int, set[str]], found: _Found) -> None:
+        read = [
+            (item, text, variant)
+            for item, views in sorted(opened.items())
+            for text, variant in _disguises(flat.items[item], frozenset(views))
+        ]
+        if self._reach:
+            read += _pairs(flat, self._reach)
+        loose = [_is_joined(variant) for _, _, variant in read]
+        for place, forms in literals.find(Joined([variant.text for _, _, variant in read]), loose) if read else ():
+            item, text, variant = read[place]
             for form in forms:
-                known = found.count(form.number, item, text)
+                known = found.count(form.number, item, text) if variant.view != "across" else 0
                 if known and variant.drawn is None and known >= variant.text.count(form.text):
                     continue  # the plainer views found all of them
                 if variant.view in self.patterns[form.number].views:
                     self._add_disguised(form, item, text, variant, found)
 
-    def _add_disguised(self, form: _Form, item: int, text: Text, variant: Variant, found: _Found) -> None:
+    def _add_disguised(self, form: Form, item: int, text: Text, variant: Variant, found: _Found) -> None:
         pattern = self.patterns[form.number]
         for start, end, trace in self._in_variant(form, variant, pattern, text):
             folded = trace.cover(start, end)
@@ -253,7 +307,7 @@ class Automaton:
                 found.add(form.number, pattern, item, text, variant.view, text.original(*text.unfolded(*folded)))
 
     def _in_variant(
-        self, form: _Form, variant: Variant, pattern: Pattern, text: Text
+        self, form: Form, variant: Variant, pattern: Pattern, text: Text
     ) -> Iterator[tuple[int, int, Trace]]:
         if variant.drawn is not None:
             yield from _drawn_out(form, variant.drawn, skeleton(fold(pattern.text)))
@@ -263,6 +317,11 @@ class Automaton:
             inside = pattern.whole and variant.view != "joined"
             for start, end in _occurrences(variant.text, form.text, inside):
                 yield start, end, trace
+
+
+def _lined(text: str) -> str:
+    """Without newlines, as folding would take the usual ones out."""
+    return text.replace("\n\n", " ").replace("\n", " ") if "\n" in text else text
 
 
 def _is_joined(variant: Variant) -> bool:
@@ -280,10 +339,32 @@ def _occurrences(text: str, literal: str, whole: bool) -> Iterator[Span]:
         start = text.find(literal, start + 1)
 
 
-def _segments(texts: Sequence[Text]) -> str:
-    parts = [text.plain for text in texts]
-    parts += [text.folded for text in texts if text.folded != text.plain.lower()]
-    return "\n".join(parts)
+def _asks(pattern: Pattern) -> bool:
+    """Whether this is an expression, and in a reading that expressions are looked for in."""
+    return not pattern.literal and ("plain" in pattern.views or "folded" in pattern.views)
+
+
+def _sifted(sieve: _Sieve, flat: _Flat) -> Asked:
+    """Which expressions may match which item.  Joining texts can only make more of them match."""
+    texts, owners = flat.plain, flat.owners
+    if sieve.folded:
+        changed = [place for place, text in enumerate(flat.texts) if _differs(text)]
+        texts = texts + [flat.folded[place] for place in changed]
+        owners = owners + [owners[place] for place in changed]
+    if sieve.wide:
+        chosen = [place for place, text in enumerate(texts) if not text.isascii()]
+        texts, owners = [texts[place] for place in chosen], [owners[place] for place in chosen]
+    asked: Asked = set()
+    find = sieve.engine.find
+    for start in range(0, len(texts), _GROUP):
+        group = texts[start : start + _GROUP]
+        if find(utf8("\n".join(group))):
+            asked.update(
+                (owner, sieve.numbers[place])
+                for owner, text in zip(owners[start:], group, strict=False)
+                for place in find(utf8(text))
+            )
+    return asked
 
 
 def _differs(text: Text) -> bool:
@@ -313,18 +394,24 @@ def _disguises(texts: Sequence[Text], views: frozenset[str]) -> Iterator[tuple[T
             yield text, variant
 
 
-def _pairs(texts: Sequence[Text]) -> Iterator[tuple[Text, Variant]]:
+def _pairs(flat: _Flat, reach: int) -> Iterator[tuple[int, Text, Variant]]:
     """Warning and body read as one, with a blank between them and without."""
-    heads = [text for text in texts if text.field.pointer in _HEADS]
-    if not heads:
-        return
-    for body in texts:
-        if body.field.pointer == "/content":
-            for head in heads:
-                start = head.folded[-_TAIL:]
-                for gap in (" ", ""):
-                    joined = start + gap + body.folded[:_TAIL]
-                    yield body, Variant("across", joined, partial(_across_trace, len(start) + len(gap), len(joined)))
+    pointers = list(map(_POINTER, flat.texts))
+    headed = {flat.owners[place] for place, pointer in enumerate(pointers) if pointer in _HEADS}
+    for item in sorted(headed):
+        texts = flat.items[item]
+        heads = [text for text in texts if text.field.pointer in _HEADS]
+        for body in texts:
+            if body.field.pointer == "/content":
+                for head in heads:
+                    yield from ((item, body, variant) for variant in _pair(head, body, reach))
+
+
+def _pair(head: Text, body: Text, reach: int) -> Iterator[Variant]:
+    start = head.folded[-reach:]
+    for gap in (" ", ""):
+        joined = start + gap + body.folded[:reach]
+        yield Variant("across", joined, partial(_across_trace, len(start) + len(gap), len(joined)))
 
 
 def _across_trace(lead: int, length: int) -> Trace:
@@ -340,7 +427,7 @@ def _foreign(text: str) -> bool:
     return len(text) < _SHORT and not any(letter.isascii() and letter.isalnum() for letter in text)
 
 
-def _drawn_out(form: _Form, drawn: Variant, literal: str) -> Iterator[tuple[int, int, Trace]]:
+def _drawn_out(form: Form, drawn: Variant, literal: str) -> Iterator[tuple[int, int, Trace]]:
     """A squeezed text only says where to look; here each run must be the pattern's own or at least three long."""
     if not form.kind.startswith("squeezed") or (form.kind == "squeezed-compact") != (drawn.view == "joined"):
         return

@@ -7,17 +7,34 @@ the same code, so an engine may only be too generous.
 from __future__ import annotations
 
 import importlib
+from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy
 import re2
 from ahocorasick_rs import BytesAhoCorasick
 
 from safeconduct.screening.compiling import compiled
 from safeconduct.screening.expressions import options, relaxed
+from safeconduct.screening.texts import utf8
 
 Place = tuple[int, int]  # (number of the literal, byte offset of its end)
+
+
+class Joined:
+    """Texts that hold no newline, one after the other with a newline between."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.data = utf8("\n".join(texts))
+
+    @cached_property
+    def ends(self) -> Any:
+        """Where each text but the last ends, in bytes (a numpy array): a match that ends at ``n`` is in the text
+        whose number ``searchsorted(ends, n)`` tells."""
+        return numpy.flatnonzero(numpy.frombuffer(self.data, dtype=numpy.uint8) == 10)
 
 
 class Literals(Protocol):
@@ -32,6 +49,13 @@ class Expressions(Protocol):
 
     def find(self, text: bytes) -> list[int]:
         """The numbers of the expressions that may match somewhere in this text; each once."""
+
+
+class Gates(Protocol):
+    """A few expressions of which it matters in which text each one matches."""
+
+    def find(self, joined: Joined) -> set[tuple[int, int]]:
+        """(number of the text, number of the expression), wherever one may match."""
 
 
 class PortableLiterals:
@@ -63,6 +87,17 @@ class PortableExpressions:
 
     def find(self, text: bytes) -> list[int]:
         return [numbers[place] for group, numbers in self._sets for place in group.Match(text) or ()]
+
+
+class PortableGates:
+    """RE2, text by text."""
+
+    def __init__(self, expressions: Sequence[str]) -> None:
+        self._find = PortableExpressions(expressions).find
+
+    def find(self, joined: Joined) -> set[tuple[int, int]]:
+        lines = joined.data.split(b"\n")
+        return {(place, number) for place, line in enumerate(lines) for number in self._find(line)}
 
 
 class HyperscanLiterals:
@@ -106,8 +141,7 @@ class HyperscanExpressions:
         self._found.append(number)
 
     def _compiled(self, expressions: Sequence[str], numbers: Sequence[int]) -> Any:
-        engine = self._hyperscan
-        flags = engine.HS_FLAG_UTF8 | engine.HS_FLAG_CASELESS | engine.HS_FLAG_SINGLEMATCH | engine.HS_FLAG_MULTILINE
+        flags = _flags(self._hyperscan) | self._hyperscan.HS_FLAG_SINGLEMATCH
         encoded = tuple(relaxed(expression).encode() for expression in expressions)
         return compiled(encoded, tuple(numbers), flags, False, self._kept)
 
@@ -124,6 +158,39 @@ class HyperscanExpressions:
         except self._hyperscan.error:
             return False
         return True
+
+
+class HyperscanGates:
+    """Hyperscan, every match of all texts at once: three times as quick as each at most once (measured), because
+    matches are rare.  Where they are not, the first in a text is noted and the rest of them is skipped."""
+
+    def __init__(self, expressions: Sequence[str], kept: Path | None = None) -> None:
+        encoded = tuple(relaxed(expression).encode() for expression in expressions)
+        flags = _flags(importlib.import_module("hyperscan"))
+        self._database = compiled(encoded, tuple(range(len(encoded))), flags, False, kept)
+
+    def find(self, joined: Joined) -> set[tuple[int, int]]:
+        found: set[tuple[int, int]] = set()
+        known: dict[int, tuple[int, int]] = {}  # the text in which the expression was seen last
+        ends: list[int] = []
+
+        def seen(number: int, start: int, end: int, flags: int, context: object) -> None:
+            first, last = known.get(number, (0, -1))
+            if first < end <= last:
+                return
+            if not ends:
+                ends.extend([*joined.ends.tolist(), len(joined.data)])
+            place = bisect_left(ends, end)
+            known[number] = (ends[place - 1] if place else -1, ends[place])
+            found.add((place, number))
+
+        self._database.scan(joined.data, match_event_handler=seen)
+        return found
+
+
+def _flags(engine: Any) -> int:
+    flags: int = engine.HS_FLAG_UTF8 | engine.HS_FLAG_CASELESS | engine.HS_FLAG_MULTILINE
+    return flags
 
 
 def available() -> bool:
