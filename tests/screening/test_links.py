@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safeconduct.model import Item, Kind, Link, Medium
+from safeconduct.screening import links as walk
 from safeconduct.screening.domains import DomainSet, ascii_host
 from safeconduct.screening.fields import fields
 from safeconduct.screening.links import bare_links, host_of, links_of
@@ -19,8 +21,7 @@ from .test_fields import OBJECTS
 
 
 def links(one: Item) -> list[Link]:
-    texts = map(Text, fields(one))
-    return links_of(one, ((text.field, text.reading, text.plain) for text in texts))
+    return links_of(one, map(Text, fields(one)))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,34 @@ def test_hosts_never_raise(href: str) -> None:
     host_of("https://" + href)
     list(bare_links("see https://" + href))
     DomainSet([href]).find(href)
+
+
+HREFS = st.text(st.sampled_from("h:/\\@.%[]5éA \t\n\ud800x?#"), max_size=12)
+STARTS = st.sampled_from(
+    ["", "/", "https://", "https:/", "http://", "HTTPS://", "https://a.example", "https://A.example/"]
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(STARTS, HREFS).map("".join), max_size=4))
+def test_usual_addresses_are_read_as_any_other(hrefs: list[str]) -> None:
+    for href in hrefs * 2:
+        assert host_of(href) == walk._host.__wrapped__(href)
+
+
+def test_hosts_are_not_remembered_without_end() -> None:
+    for number in range(2 * walk._REMEMBERED):
+        assert host_of(f"https://site{number}.example/x") == f"site{number}.example"
+        assert len(walk._names) <= walk._REMEMBERED
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(st.sampled_from("ht:/\\ .,)<>“»'\"é=?;\x00\u00a0\nz"), max_size=40))
+def test_addresses_end_where_a_reader_sees_them_end(text: str) -> None:
+    rest = re.compile(r":[/\\]{2}[^\s<>\"“”«»]+")
+    for place in range(len(text)):
+        quick, slow = walk._REST.match(text, place), rest.match(text, place)
+        assert (quick and quick[0]) == (slow and slow[0])
 
 
 def test_addresses_in_plain_text() -> None:

@@ -84,8 +84,7 @@ class Batch:
         """Every address in the item, with its role."""
         known = self._links.get(index)
         if known is None:
-            texts = ((text.field, text.reading, text.plain) for text in self.texts[index])
-            known = self._links[index] = links_of(self.items[index], texts)
+            known = self._links[index] = links_of(self.items[index], self.texts[index])
         return known
 
     def facts(self, index: int) -> Sequence[tuple[Medium, MediaFacts | None]]:

@@ -7,14 +7,15 @@ before the last ``@`` is not the host, a trailing dot and a port do not matter),
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import unquote
 
-from safeconduct.model import Field, Item, Kind, Link
+from safeconduct.model import Item, Kind, Link
 from safeconduct.screening.domains import ascii_host
-from safeconduct.screening.html import Reading
+from safeconduct.screening.fields import fields
+from safeconduct.screening.texts import Text
 
 # Browsers drop tabs and newlines inside an address and take any number of slashes and backslashes.
 _DROPPED = re.compile("[\t\r\n]")
@@ -22,15 +23,39 @@ _HOST = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?[/\\]{2,}([^/\\?#]*)")
 _SINGLE = re.compile(r"https?:[/\\]?([^/\\?#]+)", re.IGNORECASE)
 _PORT = re.compile(r":\d*$")
 _SCHEME = re.compile(r"(?<![a-zA-Z0-9])[a-zA-Z][a-zA-Z0-9+.-]*$")
-_REST = re.compile(r":[/\\]{2}[^\s<>\"“”«»]+")
+# Any letter but a blank and ``<>"“”«»``; nearly all are those of the first set, which is looked up and not searched.
+_REST = re.compile(r":[/\\]{2}(?=[^\s<>\"“”«»])[!#-;=?-~]*+(?:[^\s<>\"“”«»][!#-;=?-~]*+)*+")
 _WWW = re.compile(r"(?<![\w/.@])www\.[^\s<>\"“”«»]+")
 _ENDING = ".,;:!?'’…)]}"
+_QUOTES = ("quoteUrl", "quoteUri", "quote", "_misskey_quote")
+_POST, _POLL = Kind.POST, Kind.POLL
 _ACCT = re.compile(r"@?[^@\s/]+@([^@\s/:]+)")
 
 
-@lru_cache(maxsize=16384)
+_NAME = re.compile(r"[a-zA-Z0-9.-]{1,255}")
+_names: dict[str, str] = {}  # what stands between ``https://`` and the next slash -> its host
+_REMEMBERED = 8192  # names; memory must not grow with an import
+
+
 def host_of(href: str) -> str:
     """The host of an address: lower case, without port, user or trailing dot, IDNA-encoded; "" if it has none."""
+    if not href.startswith("https://"):
+        # A path, as archives name their files; not where a second slash follows, or what a browser drops before one.
+        return "" if href[:1] == "/" and href[1:2] not in "/\\\t\r\n" else _host(href)
+    end = href.find("/", 8)
+    name = href[8:end] if end >= 0 else href[8:]
+    known = _names.get(name)
+    if known is None:
+        known = _host(href)
+        if _NAME.fullmatch(name):
+            if len(_names) >= _REMEMBERED:
+                _names.clear()
+            _names[name] = known
+    return known
+
+
+@lru_cache(maxsize=1024)
+def _host(href: str) -> str:
     href = _DROPPED.sub("", href.strip())
     match = _HOST.match(href) or _SINGLE.match(href)
     if match is None:
@@ -43,19 +68,20 @@ def host_of(href: str) -> str:
     return ascii_host(_PORT.sub("", host))
 
 
-def bare_links(text: str) -> Iterator[str]:
+def bare_links(text: str) -> list[str]:
     """Addresses written out in plain text, with a scheme or ``www.``, without the sentence's own punctuation."""
-    for sign in ("://", ":\\\\"):
-        place = text.find(sign)
-        while place >= 0:
-            rest = _REST.match(text, place)
-            scheme = _scheme(text, place) if rest is not None else ""
-            if scheme and rest is not None:
-                yield (scheme + rest[0]).rstrip(_ENDING)
-            place = text.find(sign, rest.end() if rest is not None else place + 3)
+    found: list[str] = []
+    if ":" in text:
+        for sign in ("://", ":\\\\") if "\\" in text else ("://",):
+            place = text.find(sign)
+            while place >= 0:
+                rest = _REST.match(text, place)
+                if rest is not None and (scheme := _scheme(text, place)):
+                    found.append((scheme + rest[0]).rstrip(_ENDING))
+                place = text.find(sign, rest.end() if rest is not None else place + 3)
     if "www." in text:
-        for match in _WWW.finditer(text):
-            yield "https://" + match[0].rstrip(_ENDING)
+        found += ["https://" + match[0].rstrip(_ENDING) for match in _WWW.finditer(text)]
+    return found
 
 
 def _scheme(text: str, place: int) -> str:
@@ -65,83 +91,97 @@ def _scheme(text: str, place: int) -> str:
     return found[0] if found is not None else ""
 
 
-def links_of(item: Item, texts: Iterable[tuple[Field, Reading | None, str]]) -> list[Link]:
-    """All links of an item; ``texts`` are its fields with their HTML reading (``None`` for plain text) and plain view.
+def links_of(item: Item, texts: Iterable[Text] | None = None) -> list[Link]:
+    """All links of an item, in its own properties and in its texts (read here unless they are given).
 
     The same address in the same role is given once, at the first place it was seen.
     """
-    found: dict[tuple[str, str], Link] = {}
+    found: _Links = {}
     known = _structural(item, found)
-    for field, reading, plain in texts:
-        if reading is not None:
-            for href in reading.hrefs:
-                _add(found, field.pointer, href, known.get(href, "link"))
-        if ":" in plain or "www." in plain:
-            for href in bare_links(plain):
-                _add(found, field.pointer, href, known.get(href, "link"))
+    for text in texts if texts is not None else map(Text, fields(item)):
+        hrefs = bare_links(text.plain)
+        if text.reading is not None and text.reading.hrefs:
+            hrefs = [*text.reading.hrefs, *hrefs]
+        for href in hrefs:
+            _add(found, text.field.pointer, href, known.get(href, "link"))
     return list(found.values())
 
 
-def _add(found: dict[tuple[str, str], Link], pointer: str, href: object, role: str) -> None:
-    if isinstance(href, str) and href and (href, role) not in found:
-        found[href, role] = Link(pointer, href, host_of(href), role)
+_Links = dict[tuple[str, str], Link]  # by address and role
 
 
-def _structural(item: Item, found: dict[tuple[str, str], Link]) -> dict[str, str]:
+def _add(found: _Links, pointer: str, href: object, role: str) -> None:
+    if isinstance(href, str) and href and (key := (href, role)) not in found:
+        found[key] = Link(pointer, href, host_of(href), role)
+
+
+def _structural(item: Item, found: _Links) -> dict[str, str]:
     """Links that the object's own properties make.  Returns the role of each tag's address, for the body's anchors."""
     known: dict[str, str] = {}
-    thing: Mapping[str, Any] = item.object if isinstance(item.object, Mapping) else {}
-    if tags := thing.get("tag"):
+    thing: Mapping[str, Any] = item.object if _is_object(item.object) else {}
+    get, kind = thing.get, item.kind
+    if tags := get("tag"):
         _tags(tags, found, known)
     for medium in item.media:
         _add(found, medium.pointer, _address(thing, medium.pointer), "media")
-    if attached := thing.get("attachment"):
+    if attached := get("attachment"):
         _attached(attached, found)
-    if reply := thing.get("inReplyTo"):
+    if reply := get("inReplyTo"):
         _add(found, "/inReplyTo", _id(reply), "reply")
-    for key in ("quoteUrl", "quoteUri", "quote", "_misskey_quote"):
-        if quoted := thing.get(key):
+    for key in _QUOTES:
+        if quoted := get(key):
             _add(found, f"/{key}", _id(quoted), "quote")
-    if item.kind is Kind.BOOST:
+    if kind is _POST or kind is _POLL:
+        return known
+    if kind is Kind.BOOST:
         _boosted(thing, found)
-    elif item.kind is Kind.PROFILE:
+    elif kind is Kind.PROFILE:
         _profile(thing, found)
-    elif item.kind not in (Kind.POST, Kind.POLL):
+    else:
         _related(thing, found)
     return known
 
 
-def _each(value: object) -> list[tuple[str, Any]]:
-    if isinstance(value, list):
-        return [(f"/{place}", one) for place, one in enumerate(value)]
-    return [("", value)]
+def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return type(value) is dict or isinstance(value, Mapping)
+
+
+_STEPS = tuple(f"/{place}" for place in range(16))
+
+
+def _each(value: object) -> Iterable[tuple[str, Any]]:
+    """One thing or each of a list, with its step in the pointer."""
+    if not isinstance(value, list):
+        return (("", value),)
+    steps = _STEPS if len(value) <= len(_STEPS) else [f"/{place}" for place in range(len(value))]
+    return zip(steps, value, strict=False)
 
 
 def _id(value: object) -> object:
     if isinstance(value, list):
         value = value[0] if value else None
-    return (value.get("id") or value.get("href")) if isinstance(value, Mapping) else value
+    return (value.get("id") or value.get("href")) if _is_object(value) else value
 
 
-def _tags(tags: object, found: dict[tuple[str, str], Link], known: dict[str, str]) -> None:
+def _tags(tags: object, found: _Links, known: dict[str, str]) -> None:
     for place, tag in _each(tags):
-        if not isinstance(tag, Mapping):
+        if not _is_object(tag):
             continue
         kind, href = tag.get("type"), tag.get("href")
         if kind == "Mention":
-            _mention(f"/tag{place}", tag, found)
             role = "mention"
-        elif kind == "Hashtag":
-            role = "hashtag"
-            _add(found, f"/tag{place}/href", href, role)
+            _mention(f"/tag{place}", tag, found)
         else:
-            role = "quote" if kind == "Link" else "link"
+            role = _TAGS.get(kind, "link") if type(kind) is str else "link"
             _add(found, f"/tag{place}/href", href, role)
         if isinstance(href, str):
             known[href] = role
 
 
-def _mention(pointer: str, tag: Mapping[str, Any], found: dict[tuple[str, str], Link]) -> None:
+_TAGS = {"Hashtag": "hashtag", "Link": "quote"}
+
+
+def _mention(pointer: str, tag: Mapping[str, Any], found: _Links) -> None:
     href, name = tag.get("href"), tag.get("name")
     if isinstance(href, str) and href:
         _add(found, f"{pointer}/href", href, "mention")
@@ -149,18 +189,22 @@ def _mention(pointer: str, tag: Mapping[str, Any], found: dict[tuple[str, str], 
         found.setdefault((name, "mention"), Link(f"{pointer}/name", name, ascii_host(acct[1]), "mention"))
 
 
-def _attached(attached: object, found: dict[tuple[str, str], Link]) -> None:
+def _attached(attached: object, found: _Links) -> None:
     for place, one in _each(attached):
-        if not isinstance(one, Mapping):
+        if not _is_object(one):
             continue
         role = "link" if one.get("type") == "Link" else "media"
         for key in ("url", "href"):
-            for inner, address in _each(one.get(key)):
-                href = address.get("href") if isinstance(address, Mapping) else address
-                _add(found, f"/attachment{place}/{key}{inner}", href, role)
+            value = one.get(key)
+            if isinstance(value, str):
+                _add(found, f"/attachment{place}/{key}", value, role)
+            elif value:
+                for inner, address in _each(value):
+                    href = address.get("href") if _is_object(address) else address
+                    _add(found, f"/attachment{place}/{key}{inner}", href, role)
 
 
-def _boosted(thing: Mapping[str, Any], found: dict[tuple[str, str], Link]) -> None:
+def _boosted(thing: Mapping[str, Any], found: _Links) -> None:
     target = thing.get("object")
     if target is None:
         _add(found, "/id", thing.get("id"), "boost")
@@ -169,18 +213,18 @@ def _boosted(thing: Mapping[str, Any], found: dict[tuple[str, str], Link]) -> No
         _add(found, "/object", _id(target), "boost")
 
 
-def _profile(thing: Mapping[str, Any], found: dict[tuple[str, str], Link]) -> None:
+def _profile(thing: Mapping[str, Any], found: _Links) -> None:
     for key in ("url", "movedTo", "alsoKnownAs"):
         for place, address in _each(thing.get(key)):
-            href = address.get("href") if isinstance(address, Mapping) else address
+            href = address.get("href") if _is_object(address) else address
             _add(found, f"/{key}{place}", href, "profile")
     for key in ("icon", "image"):
         for place, picture in _each(thing.get(key)):
-            if isinstance(picture, Mapping):
+            if _is_object(picture):
                 _add(found, f"/{key}{place}/url", _id(picture.get("url")), "media")
 
 
-def _related(thing: Mapping[str, Any], found: dict[tuple[str, str], Link]) -> None:
+def _related(thing: Mapping[str, Any], found: _Links) -> None:
     """Follows, blocks, lists, likes …: whom or what they are about, as an address, an account or a bare domain."""
     for key, value in thing.items():
         for place, one in _each(value):
@@ -196,14 +240,18 @@ def _related(thing: Mapping[str, Any], found: dict[tuple[str, str], Link]) -> No
 
 def _address(thing: object, pointer: str) -> object:
     """What a JSON Pointer of a medium leads to, if that is an address or holds one."""
-    for step in pointer.split("/")[1:]:
-        step = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(thing, Mapping):
+    for step in _steps(pointer):
+        if _is_object(thing):
             thing = thing.get(step)
         elif isinstance(thing, list) and step.isdigit() and len(step) < 9 and int(step) < len(thing):
             thing = thing[int(step)]
         else:
             return None
-    if isinstance(thing, Mapping):
+    if _is_object(thing):
         thing = thing.get("url") or thing.get("href")
     return _id(thing)
+
+
+@lru_cache(maxsize=256)
+def _steps(pointer: str) -> list[str]:
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
