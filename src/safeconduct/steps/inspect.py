@@ -63,9 +63,7 @@ class Inspection:
 
     def whole(self) -> Sequence[Finding]:
         """The findings about the whole import."""
-        for number, findings in self._spool:
-            return findings if number == WHOLE else ()
-        return ()
+        return self._spool.whole()
 
     def close(self) -> None:
         self._spool.close()

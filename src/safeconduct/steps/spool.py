@@ -75,6 +75,10 @@ class Spool:
             for number, group in groupby(findings, key=_item):
                 yield number, list(group)
 
+    def whole(self) -> Sequence[Finding]:
+        """The findings about the whole import."""
+        return next(self._read(frozenset({WHOLE // PAGE})), [])
+
     def apart(self, marks: Marks) -> Iterator[tuple[int, Sequence[Finding]]]:
         """The same, of items marked ``APART`` only; pages without any are not read."""
         pages = frozenset((numpy.flatnonzero(marks == APART) // PAGE).tolist())
