@@ -18,6 +18,7 @@ from safeconduct.model import (
     Choices,
     Decision,
     Fate,
+    Filter,
     Finding,
     Item,
     Json,
@@ -159,7 +160,7 @@ class _Planner:
 
     def _line(self, item: Item, decision: Decision, findings: Sequence[Finding], members: dict[str, Fate]) -> Line:
         name = item_name(item)
-        decision = self._spoken(name, item, decision, findings)
+        decision = self._files_apart(item, self._spoken(name, item, decision, findings))
         outcome = self._outcome(item, decision)
         fate = _fate(outcome)
         if item.kind == Kind.MEDIA and not isinstance(outcome, Shaped):
@@ -180,6 +181,19 @@ class _Planner:
         if self._gate is None:
             return person
         return strictest([person, self._gate.decide(item, findings, self._inspection.census)])
+
+    def _files_apart(self, item: Item, decision: Decision) -> Decision:
+        """A file travels with the post that shows it; where a person has said no to the file, the post goes without."""
+        if self._overruled is None or item.kind == Kind.MEDIA or decision.action > Action.LIMIT:
+            return decision
+        for medium in item.media:
+            said = self._overruled.get(f"{Kind.MEDIA}:{medium.member}") if medium.member else None
+            if said is not None and said.action >= Action.QUARANTINE:
+                return msgspec.structs.replace(
+                    decision, action=Action.LIMIT, filters=decision.filters | {Filter.NO_MEDIA},
+                    reasons=decision.reasons or said.reasons,
+                )  # fmt: skip
+        return decision
 
     def _outcome(self, item: Item, decision: Decision) -> Shaped | Left:
         if decision.action >= Action.QUARANTINE:
