@@ -69,6 +69,71 @@ def test_a_decision_reaches_further_only_if_it_is_named(run: Run, folder: Path, 
     assert made["items"] == [refused]
 
 
+def waiting(run: Run) -> Any:
+    return json.loads(run("queue", "--json").stdout)
+
+
+def test_each_group_of_the_queue_is_settled_by_the_command_it_shows(run: Run, folder: Path, tmp_path: Path) -> None:
+    copied(run, folder, tmp_path)
+    groups = waiting(run)
+    assert {row["finding"] for row in groups} >= {"phrase", "with-its-post"}
+    assert len({row["group"] for row in groups}) == len(groups)
+    text = run("queue").stdout
+    for row in groups:
+        shown = next(line for line in text.splitlines() if row["group"] in line).split()
+        assert shown[:3] == ["safeconduct", "decide", "accept"]
+        listed = {one["number"] for one in found(run, *shown[3:5])}
+        made = json.loads(run(*shown[1:5], "--because", "Looked at.", "--json").stdout)
+        assert (made["decided"], made["kinds"], set(made["items"])) == (
+            row["count"],
+            {row["kind"]: row["count"]},
+            listed,
+        )
+        assert row["first"] == min(listed)
+        assert row["group"] not in {left["group"] for left in waiting(run)}
+    assert waiting(run) == []
+    again = run("decide", "reject", "--group", groups[0]["group"], "--because", "Looked at.")
+    assert "it is settled" in str(again.exception)
+
+
+def test_what_was_taken_back_waits_no_more(run: Run, folder: Path, tmp_path: Path) -> None:
+    first = copied(run, folder, tmp_path)["transfer"]
+    held = waiting(run)
+    second = copied(run, folder, tmp_path)["transfer"]
+    assert {row["transfer"] for row in waiting(run)} == {second}
+    one = run("undo", second, "--item", str(found(run, "--fate", "adapted")[0]["number"]), "--json")
+    assert json.loads(one.stdout)["left_the_queue"] == 0
+    assert "have left the queue" in run("undo", second).stdout
+    assert waiting(run) == held, "the earlier copy is still there, and so is what it held"
+    assert "have left the queue" in run("undo", first).stdout
+    assert run("queue").stdout == "Nothing waits for a decision.\n"
+    assert "left the queue" not in run("undo", first).stdout
+
+
+def test_a_criterion_that_is_not_known_to_the_index_says_why(run: Run, folder: Path, tmp_path: Path) -> None:
+    copied(run, folder, tmp_path, "open")
+    for words in (("trace",), ("undo", "last"), ("decide", "accept", "--because", "So.")):
+        asked = run(*words, "--criterion", "language")
+        assert "only if a rule of the policy asked it" in asked.stdout + str(asked.exception), words
+        wrong = run(*words, "--criterion", "langauge")
+        assert "no criterion called 'langauge'" in wrong.stdout + str(wrong.exception), words
+
+
+def test_a_file_that_a_person_refused_does_not_travel_with_its_post(run: Run, folder: Path, tmp_path: Path) -> None:
+    copied(run, folder, tmp_path, "open")
+    plan = tmp_path / "home" / "transfers" / json.loads(run("trace", "--json").stdout)[0]["transfer"] / "plan.jsonl"
+    lines = [json.loads(line) for line in plan.read_text(encoding="utf-8").splitlines()[1:-1]]
+    post = next(line for line in lines if line["kind"] == "post" and line.get("shape", {}).get("media"))
+    member = post["shape"]["media"][0]["member"]
+    run("decide", "reject", member, "--because", "Not hers.")
+    again = tmp_path / "again.jsonl"
+    run("plan", str(folder / "alice.zip"), "--to", "nowhere", "--policy", "open", "-o", str(again))
+    planned = {line["n"]: line for line in map(json.loads, again.read_text(encoding="utf-8").splitlines()[1:-1])}
+    assert planned[post["n"]]["action"] == "limit"
+    file = next(line for line in planned.values() if line["origin"] == member)
+    assert (file["fate"], file["reason"]) == ("refused", "Not hers.")
+
+
 def test_last_is_the_newest_transfer(run: Run, folder: Path, tmp_path: Path) -> None:
     first, second = copied(run, folder, tmp_path), copied(run, folder, tmp_path, "open")
     assert first["transfer"] != second["transfer"]
@@ -151,7 +216,10 @@ ROW = {
     "transfer": "20240601-120000-abcdef", "number": 1, "kind": "post", "origin": HOSTILE, "fate": "held",
     "action": "quarantine", "criteria": ["phrase"], "reason": HOSTILE, "state": "",
 }  # fmt: skip
-GROUP = {"transfer": ROW["transfer"], "kind": "poll", "because": HOSTILE, "count": 2, "finding": "phrase", "first": 1}
+GROUP = {
+    "group": "0a1b2c3d", "transfer": ROW["transfer"], "kind": "poll", "because": HOSTILE, "count": 2,
+    "finding": "phrase", "first": 1,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("text", [traced_text([ROW]), queue_text([GROUP])])

@@ -10,19 +10,21 @@ from typing import Any
 
 import click
 
-from safeconduct.cli._queries import given_any, query_of, which
+from safeconduct.cli._queries import given_any, group_option, query_of, unmatched, which
 from safeconduct.cli._shell import common, put
+from safeconduct.errors import SafeconductError
 from safeconduct.home import Home
 from safeconduct.model import Action, Fate, Filter, Json
 from safeconduct.reports.words import decided_text
 from safeconduct.steps.decide import decide
-from safeconduct.steps.trace import Traced
+from safeconduct.steps.trace import Traced, trace
 
 
 @click.command("decide", short_help="Overrule a policy: accept, limit, quarantine or reject.")
 @click.argument("action_name", metavar="ACTION", type=click.Choice([one.name.lower() for one in Action]))
 @click.argument("thing", default="")
 @which
+@group_option
 @click.option("--because", required=True, help="The sentence the person will read.")
 @click.option("--filter", "filters", multiple=True, type=click.Choice([one.value for one in Filter]),
               help="For limit: how; may be given again.")  # fmt: skip
@@ -35,18 +37,22 @@ def command(
     """Overrule a policy for the items that fit: ACTION is accept, limit, quarantine or reject.
 
     THING is an old or new id, an address or a place in the archive.  With options only, the items that wait are
-    meant: what was refused or has arrived is left alone unless --fate, --action, --item or THING names it.
+    meant: what was refused or has arrived is left alone unless --fate, --action, --item or THING names it.  With
+    --group, exactly one group of `queue` is meant.
 
     Takes effect with the next plan or copy; what was already delivered is taken back with `undo`.
     """
     if not thing and not given_any(given):
-        raise click.UsageError("Say which items: THING, --transfer with --item, --criterion, …")
+        raise click.UsageError("Say which items: THING, --group, --transfer with --item, --criterion, …")
     with Home(home) as place:
+        query = query_of(place, thing, _waiting(thing, given))
+        if unmatched(given) and next(trace(place, query), None) is None:
+            raise SafeconductError(f"Nothing here fits that description, so nothing was decided.{unmatched(given)}")
         items = decide(
-            place, query_of(place, thing, _waiting(thing, given)), Action[action_name.upper()],
-            author=author, because=because, filters=frozenset(Filter(name) for name in filters),
+            place, query, Action[action_name.upper()], author=author, because=because,
+            filters=frozenset(Filter(name) for name in filters),
         )  # fmt: skip
-    report = decided(action_name, items, given["criterion"])
+    report = decided(action_name, items, query.criterion or query.code)
     put(report, decided_text(report), as_json)
 
 

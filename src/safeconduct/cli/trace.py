@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from safeconduct.cli._queries import given_any, named, query_of, which
+from safeconduct.cli._queries import given_any, group_option, named, query_of, unmatched, which
 from safeconduct.cli._shell import common, put
 from safeconduct.home import Home
 from safeconduct.model import Json
@@ -20,6 +20,7 @@ from safeconduct.steps.transfer import find
 @click.command("trace", short_help="Everything known about a post, an address, a transfer.")
 @click.argument("thing", default="")
 @which
+@group_option
 @click.option("--journal", "whole_journal", is_flag=True, help="With --transfer: every entry of its journal, checked.")
 @common
 def command(thing: str, whole_journal: bool, home: Path, as_json: bool, **given: Any) -> None:
@@ -38,7 +39,7 @@ def command(thing: str, whole_journal: bool, home: Path, as_json: bool, **given:
             put(rows, transfers_text(rows), as_json)
         else:
             found = [msgspec.to_builtins(one) for one in trace(place, query_of(place, thing, given))]
-            put(found, traced_text(found), as_json)
+            put(found, traced_text(found) + ("" if found else unmatched(given)), as_json)
 
 
 def _transfers(home: Home) -> list[dict[str, Json]]:

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from safeconduct.cli._queries import given_any, named, query_of, which
+from safeconduct.cli._queries import given_any, named, query_of, unmatched, which
 from safeconduct.cli._shell import DONE, FAILED, common, loopback_option, progress, put, terms_of
 from safeconduct.errors import SafeconductError
 from safeconduct.flow import open_destination, undone
 from safeconduct.home import Home
 from safeconduct.reports.words import rollback_text
 from safeconduct.steps.planfile import Plan
+from safeconduct.steps.queue import queue
 from safeconduct.steps.trace import trace
 
 
@@ -36,7 +37,10 @@ def command(
         query = query_of(place, "", {**given, "transfer": transfer.id})
         numbers = [one.number for one in trace(place, query)] if chosen else None
         if numbers == []:
-            raise SafeconductError("Nothing in this transfer fits that description, so nothing was taken back.")
+            raise SafeconductError(
+                f"Nothing in this transfer fits that description, so nothing was taken back.{unmatched(given)}"
+            )
+        waited = sum(row["count"] for row in queue(place, transfer))
         header = Plan(transfer.plan_path).header
         destination = open_destination(
             transfer.destination, terms_of(place, header.choices, header.actor, header.acct, loopback)
@@ -48,6 +52,7 @@ def command(
         "chosen": None if numbers is None else len(numbers),
         "undone": result.undone,
         "failed": result.failed,
+        "left_the_queue": waited if numbers is None and not result.failed else 0,
         "leftovers": [{"item": number, "reason": reason} for number, reason in result.leftovers],
     }
     put(report, rollback_text(report), as_json)

@@ -73,6 +73,12 @@ def rollback_text(report: Row) -> str:
     if not count and not report["failed"]:
         what = "Nothing that" if report["chosen"] is None else "None of these items that"
         lines = [f"{what} transfer {report['transfer']} delivered is there any more."]
+    if report.get("left_the_queue"):
+        count = report["left_the_queue"]
+        lines.append(
+            f"{many(count, 'item')} of it that waited for a decision {'has' if count == 1 else 'have'} left the queue: "
+            "a transfer that was taken back is over."
+        )
     if report["leftovers"]:
         reasons = Counter(row["reason"] for row in report["leftovers"])
         lines += ["", "What could not be taken back:"]
@@ -124,18 +130,17 @@ def queue_text(groups: Sequence[Row]) -> str:
         lines += ["", f"Transfer {transfer}"]
         for row in groups:
             if row["transfer"] == transfer:
-                lines += _folded(
-                    f"◌ {_kinds(row)}: {row['because']} ({row['finding']}; the first is item {row['first']})"
-                )
-    lines += ["", *_next(groups[0])]
+                lines += _waiting(row)
+    largest = groups[0]
+    lines += ["", f"To read one:  safeconduct queue --transfer {largest['transfer']} --show {largest['first']}"]
+    lines.append("In place of accept: limit, quarantine or reject. Write after --because what the person will read.")
     return "\n".join(lines)
 
 
-def _next(group: Row) -> Iterator[str]:
-    """The commands for the largest group: a person copies them, and changes the name and the sentence."""
-    transfer, finding = group["transfer"], group["finding"]
-    yield f"To read one:       safeconduct queue --transfer {transfer} --show {group['first']}"
-    yield f"To settle a group: safeconduct decide accept --transfer {transfer} --criterion {finding} --because '…'"
+def _waiting(row: Row) -> Iterator[str]:
+    """One group, and the command that settles exactly it: a person copies it and writes the sentence."""
+    yield from _folded(f"◌ {_kinds(row)}: {row['because']} ({row['finding']}; the first is item {row['first']})")
+    yield f"    safeconduct decide accept --group {row['group']} --because '…'"
 
 
 def _wait(count: int) -> str:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 from safeconduct.errors import SafeconductError
 from safeconduct.home import Home
 from safeconduct.model import Json
+from safeconduct.steps.trace import WAITING, Query
 from safeconduct.steps.transfer import Transfer
 from safeconduct.stores.segments import Segments
 
 HELD = "held"
-WAITING = (
-    "items.fate = 'held' AND NOT EXISTS (SELECT 1 FROM overrules WHERE overrules.item_key = items.item_key) "
-    "AND NOT EXISTS (SELECT 1 FROM items AS later JOIN transfers AS t ON t.id = later.transfer "
-    "WHERE later.item_key = items.item_key AND t.created > transfers.created)"
-)
 
 
 def queue(home: Home, transfer: Transfer | None = None) -> list[dict[str, Json]]:
-    """One row for each group: transfer, reason code, sentence, how many, the first of them."""
+    """One row for each group: its name, transfer, reason code, sentence, how many, the first of them."""
     rows = home.connection.execute(
         "SELECT items.transfer, items.code, items.reason, COUNT(*), MIN(items.n), items.kind FROM items "
         f"JOIN transfers ON transfers.id = items.transfer WHERE {WAITING} AND (? = '' OR items.transfer = ?) "
@@ -27,9 +24,27 @@ def queue(home: Home, transfer: Transfer | None = None) -> list[dict[str, Json]]
         (transfer.id if transfer else "",) * 2,
     )
     return [
-        {"transfer": row[0], "finding": row[1], "because": row[2], "count": row[3], "first": row[4], "kind": row[5]}
+        {
+            "group": _name(row[0], row[1], row[2], row[5]), "transfer": row[0], "finding": row[1], "because": row[2],
+            "count": row[3], "first": row[4], "kind": row[5],
+        }
         for row in rows
-    ]
+    ]  # fmt: skip
+
+
+def group(home: Home, name: str) -> Query:
+    """Exactly the items that wait in the group of this name now.  ``SafeconductError`` if there is none."""
+    for row in queue(home):
+        if row["group"] == name:
+            return Query(
+                transfer=row["transfer"], code=row["finding"], reason=row["because"], kind=row["kind"], waiting=True
+            )
+    raise SafeconductError(f"No group called {name!r} waits: it is settled, or never was. See `safeconduct queue`.")
+
+
+def _name(*what: str) -> str:
+    """Short enough to type, and the same as long as the group waits."""
+    return hashlib.sha256("\n".join(what).encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def held_item(home: Home, transfer: Transfer, number: int) -> dict[str, Json]:

@@ -18,7 +18,8 @@ class Query(Struct, frozen=True):
     """What to look for; everything given must be true.
 
     ``thing`` is whatever somebody has in hand: an old id, a new id, an address, a SHA-256, an actor's id,
-    ``user@host``, a place in the archive, a transfer.
+    ``user@host``, a place in the archive, a transfer.  ``code`` and ``reason`` are those of the fate, exactly;
+    ``waiting``: it stands in the queue now.
     """
 
     thing: str = ""
@@ -29,6 +30,9 @@ class Query(Struct, frozen=True):
     kind: str = ""
     origin: str = ""
     number: int = -1
+    code: str = ""
+    reason: str = ""
+    waiting: bool = False
 
 
 class Traced(Struct, frozen=True):
@@ -44,6 +48,14 @@ class Traced(Struct, frozen=True):
     reason: str
     state: str
 
+
+WAITING = (
+    "items.fate = 'held' AND transfers.state != 'undone' "
+    "AND NOT EXISTS (SELECT 1 FROM overrules WHERE overrules.item_key = items.item_key) "
+    "AND NOT EXISTS (SELECT 1 FROM items AS later JOIN transfers AS t ON t.id = later.transfer "
+    "WHERE later.item_key = items.item_key AND t.created > transfers.created AND t.state != 'undone')"
+)
+"""A transfer that was taken back is over: nothing of it waits, and an earlier one counts again."""
 
 COLUMNS = (
     "items.transfer, items.n, items.kind, items.origin, items.fate, items.action, items.criteria, items.reason, "
@@ -74,7 +86,8 @@ def _conditions(home: Home, query: Query) -> tuple[list[str], list[str | int]]:
     where: list[str] = []
     values: list[str | int] = []
     for column, value in (("items.action", query.action), ("items.fate", query.fate), ("items.kind", query.kind),
-                          ("items.origin", query.origin)):  # fmt: skip
+                          ("items.origin", query.origin), ("items.code", query.code),
+                          ("items.reason", query.reason)):  # fmt: skip
         if value:
             where.append(f"{column} = ?")
             values.append(value)
@@ -87,6 +100,8 @@ def _conditions(home: Home, query: Query) -> tuple[list[str], list[str | int]]:
     if query.criterion:
         where.append("' ' || items.criteria || ' ' LIKE ?")
         values.append(f"% {query.criterion} %")
+    if query.waiting:
+        where.append(WAITING)
     if query.thing:
         where.append(f"({' OR '.join(_anything())})")
         values.extend(_marks(home, query.thing))
