@@ -26,8 +26,11 @@ _TOKEN = re.compile(
 )
 _MEMBER = r"(?:\\x\{[0-9A-Fa-f]+\}|[^\\])"
 _MEMBERS = re.compile(rf"({_MEMBER})(?:-({_MEMBER}))?", re.DOTALL)
-# Where it is certain that RE2 and Python agree about capitals, and white space never: folding makes one of many.
-_SURE = re.compile("[!-~\u00c0-\u00d6\u00d8-\u00de\u00e0-\u00f6\u00f8-\u00fe\u0400-\u045f\u05d0-\u05ea\u0621-\u064a\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]+")  # fmt: skip  # noqa: E501
+# Characters that folding leaves alone but for their case, about which RE2 and Python agree; no white space.  Only a
+# mark after them, or a text turned round, makes others of them: see ``may_change``.
+_SURE = re.compile("[!-~\u00e0-\u00f6\u00f8-\u00fe\u0430-\u044f\u4e00-\u9fff]+")
+# In UTF-8 every combining mark that these characters compose with (U+0300 to U+036F) begins with one of two bytes.
+_CHANGING = (b"\xcc", b"\xcd", "\u202e".encode())
 _LATIN = {0x17F, 0x212A}  # the long s and the Kelvin sign are s and k without regard to case
 
 
@@ -51,6 +54,11 @@ def needs(expression: str) -> Need:
     known = _all(*piece.needs, piece.exact or ())
     atoms = _best(*known)
     return Need(atoms, tuple(one for one in known if one != atoms) if atoms else (), piece.wide)
+
+
+def may_change(text: bytes) -> bool:
+    """Whether folding could take an atom out of this text (UTF-8)."""
+    return any(map(text.__contains__, _CHANGING))
 
 
 class _Strange(Exception):
@@ -208,5 +216,5 @@ def _worth(atoms: tuple[str, ...]) -> tuple[int, int, int]:
 
 def _sure(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Of each text the longest stretch that folding leaves as it is; nothing if one has none."""
-    found = [max(_SURE.findall(text), key=len, default="").casefold() for text in texts]
+    found = [max(_SURE.findall(text.casefold()), key=len, default="") for text in texts]
     return tuple(dict.fromkeys(found)) if found and min(map(len, found)) >= _SHORTEST else ()

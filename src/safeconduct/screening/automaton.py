@@ -22,7 +22,7 @@ from typing import NamedTuple
 from safeconduct.errors import PolicyError
 from safeconduct.model import Hit, Pattern
 from safeconduct.screening import engines
-from safeconduct.screening.atoms import needs
+from safeconduct.screening.atoms import may_change, needs
 from safeconduct.screening.engines import Joined
 from safeconduct.screening.expressions import check, compiled, compiled_whole
 from safeconduct.screening.lookup import Form, LookUp
@@ -221,21 +221,17 @@ class Automaton:
         return asked
 
     def _unfolded(self, literals: LookUp, flat: _Flat) -> Asked:
-        """The atoms in plain texts that folding changes by more than white space and controls.
-
-        Of ASCII it changes nothing else, and no atom has white space or controls in it.
-        """
-        places = [
-            (owner, text)
-            for owner, plain, folded in zip(flat.owners, flat.plain, flat.folded, strict=True)
-            if not plain.isascii() and (text := _lined(plain.casefold())) != folded
-        ]
-        found = literals.find(Joined([text for _, text in places])) if places else ()
+        """The atoms in plain texts that folding takes out.  No atom has white space in it."""
+        wide = [place for place, text in enumerate(flat.plain) if not text.isascii()]
+        if not wide or not may_change(utf8("".join([flat.plain[place] for place in wide]))):
+            return set()
+        changed = [place for place in wide if may_change(utf8(flat.plain[place]))]
+        texts = [flat.plain[place].casefold().replace("\n", " ") for place in changed]
         return {
-            (places[place][0], form.number)
-            for place, forms in found
+            (flat.owners[changed[place]], form.number)
+            for place, forms in literals.find(Joined(texts))
             for form in forms
-            if form.kind == _ATOM and self._holds(form, places[place][1])
+            if form.kind == _ATOM and self._holds(form, texts[place])
         }
 
     def _holds(self, form: Form, text: str) -> bool:
@@ -317,11 +313,6 @@ class Automaton:
             inside = pattern.whole and variant.view != "joined"
             for start, end in _occurrences(variant.text, form.text, inside):
                 yield start, end, trace
-
-
-def _lined(text: str) -> str:
-    """Without newlines, as folding would take the usual ones out."""
-    return text.replace("\n\n", " ").replace("\n", " ") if "\n" in text else text
 
 
 def _is_joined(variant: Variant) -> bool:
