@@ -46,6 +46,7 @@ class Community(models.Model):
     destination = models.CharField(max_length=300, default="nowhere")  # as the command line writes it
     token = models.BinaryField(blank=True, default=b"")  # sealed; for destinations with one account for all
     intake_open = models.BooleanField(default=True)
+    sign_up = models.BooleanField(default=True)  # may people make an account here, to offer their own import?
     retention_days = models.PositiveIntegerField(default=365)
     soft_days = models.PositiveIntegerField(default=0)
     promise_days = models.PositiveIntegerField(default=7)  # how long a decision takes, as published
@@ -83,6 +84,7 @@ class Member(models.Model):
     quiet_from = models.TimeField(null=True, blank=True)
     quiet_to = models.TimeField(null=True, blank=True)
     acct = models.CharField(max_length=300, blank=True)  # user@host, once they have signed in with that server
+    receiving = models.CharField(max_length=300, blank=True)  # user@host: the account here that takes the posts
     token = models.BinaryField(blank=True, default=b"")  # sealed; for the receiving account
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -93,6 +95,46 @@ class Member(models.Model):
     @property
     def rank(self) -> Role:
         return Role(self.role)
+
+
+class Identity(models.Model):
+    """An account on another server that somebody proved to be theirs by signing in there."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="identities")
+    origin = models.CharField(max_length=300)  # https://host
+    account = models.CharField(max_length=100)  # that server's own id, which a rename does not change
+    acct = models.CharField(max_length=300)  # user@host
+    actor = models.CharField(max_length=500, blank=True)  # the id that posts carry
+    seen = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["origin", "account"], name="one_owner_an_account")]
+
+
+class Registration(models.Model):
+    """This desk as another server knows it: made once for each server, set of scopes and address of ours."""
+
+    origin = models.CharField(max_length=300)
+    scopes = models.CharField(max_length=200)
+    back = models.CharField(max_length=300)  # where that server sends people back to
+    client = models.CharField(max_length=300)
+    secret = models.BinaryField()  # sealed
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["origin", "scopes", "back"], name="registered_once")]
+
+
+class Invitation(models.Model):
+    """A link that works once: to begin working here, or to choose a new password.  Only its digest is kept."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    role = models.PositiveSmallIntegerField(choices=Role.choices)
+    member = models.ForeignKey(Member, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    made_by = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    created = models.DateTimeField(auto_now_add=True)
+    until = models.DateTimeField()
+    used = models.DateTimeField(null=True, blank=True)
 
 
 class PolicyVersion(models.Model):
@@ -323,10 +365,11 @@ class Approval(models.Model):
     detail = models.JSONField(default=dict)
     asked_by = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")
     asked_at = models.DateTimeField(auto_now_add=True)
-    due = models.DateTimeField()  # when it happens by itself if there is no second person
+    due = models.DateTimeField(null=True, blank=True)  # when it happens by itself: only where there is no second person
     second_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     done_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
+    problem = models.TextField(blank=True)  # a sentence: what went wrong; it waits until a person tries again
 
 
 class LegalHold(models.Model):
