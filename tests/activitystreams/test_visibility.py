@@ -90,3 +90,15 @@ def test_garbage_among_the_addresses_never_widens(part: dict[str, Any], junk: An
 def test_garbage_instead_of_the_addresses_never_widens(part: dict[str, Any], junk: Any, where: str) -> None:
     instead = [junk] if isinstance(junk, list) else junk  # a bare list of addresses is no garbage
     assert audience(part | {where: instead}, OWN) <= audience(part, OWN)
+
+
+ADDRESSES = st.sampled_from([PUBLIC, "as:Public", FOLLOWERS, BOB, "", None, 1, True, [PUBLIC], {"id": PUBLIC}])
+AUDIENCES = st.dictionaries(st.sampled_from(["to", "cc"]), ADDRESSES | st.lists(ADDRESSES, max_size=3))
+
+
+@settings(max_examples=200, deadline=None)
+@given(AUDIENCES, AUDIENCES)
+def test_the_narrower_of_wrapper_and_object_counts(wrapper: dict[str, Any], thing: dict[str, Any]) -> None:
+    narrower = min(audience(wrapper, OWN), audience(thing, OWN))
+    assert effective(wrapper, thing, OWN) == effective(thing, wrapper, OWN) == narrower
+    assert effective(wrapper, wrapper, OWN) == effective(wrapper, dict(wrapper), OWN) == audience(wrapper, OWN)

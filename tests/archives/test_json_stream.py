@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safeconduct.archives import Collection, Limits, Record, load
-from safeconduct.archives.json_value import ValueReader, exactly
+from safeconduct.archives.json_value import FAULTS, Read, ValueReader, exactly
 from safeconduct.archives.json_window import Seams, Window
 from safeconduct.errors import ArchiveError
 from tests.fixtures.hostile import deep, outbox
@@ -137,8 +137,70 @@ def test_a_file_cut_anywhere_gives_what_was_before_the_cut(posts: list[Any], win
 def test_the_quick_cut_is_taken_and_agrees_with_the_exact_scanner(values: list[Any], comma: str) -> None:
     data = ("[" + comma.join(json.dumps(value) for value in values) + "]").encode()
     quick = records(data)
-    with patch.object(Seams, "cut", return_value=()):
+    with patch.object(Seams, "_cut", return_value=None):
         assert records(data) == quick
+
+
+HOSTILE = [
+    b'{"to":"bob","to":"public"}', b'{"to" :"bob","to" :"public"}', b'{"a\\":":1,"to" :"bob","to":"public"}',
+    b'{"x":[{"cc":1,"cc":1}]}', b'{"a":"\\ud800"}', b"[9007199254740993]", b"[" * 12 + b"]" * 12, b"[1e999]",
+    b"[1E2,-0,1.0]", b'{"a":"\\u003c\\/p>"}', b'{"a":"\xed\xa0\x80"}', b"[1,]", b"nul", b'{"a": [ 1 ]}', b"{}", b"1",
+    b'{"a":"x\\ny"}', b'"\\u2028"', b'"\xe2\x80\xa8"', b'{"id":"a","id":"a"}', b'{"id":"},{"}',
+]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(HOSTILE) | VALUES.map(lambda one: json.dumps(one).encode()), min_size=1, max_size=12),
+    st.integers(0, 12),
+    st.sampled_from([b",", b", ", b" ,\n"]),
+    st.sampled_from([1 << 20, 40, 3]),
+)
+def test_values_made_all_at_once_are_those_made_one_by_one(
+    elements: list[bytes], odd: int, comma: bytes, values: int
+) -> None:
+    elements[odd:odd] = [b'{"id":"honest"}'] * 3
+    limits = Limits(json_values=values)
+    for compact in (True, False):
+        reader = ValueReader(limits)
+        if not compact:
+            reader.read(b'{"a" :1}')
+        try:
+            run = reader.run(b"[" + comma.join(elements) + b"]", comma)
+        except FAULTS:
+            continue  # no JSON, or not UTF-8: the exact scanner finds the place
+        assert run.raws == elements
+        for index, element in enumerate(elements):
+            read = ValueReader(limits).read(element)
+            assert run.odd.get(index, Read(run.values[index])) == read
+            assert repr(run.values[index]) == repr(read.value)
+
+
+def test_one_odd_post_does_not_make_the_others_of_its_window_slow() -> None:
+    honest = [b'{"id":"https://old.example/%d"}' % n for n in range(9)]
+    reader = ValueReader()
+    with patch("safeconduct.archives.json_value._counted", side_effect=AssertionError):
+        assert reader.run(b"[" + b",".join(honest) + b"]", b",").raws == honest
+    with patch("safeconduct.archives.json_value._counted", return_value=True) as doubted:
+        reader.run(b"[" + b",".join([*honest, b'{"id": "x"}']) + b"]", b",")
+    assert doubted.call_count == 1
+
+
+@pytest.mark.parametrize(
+    "odd", [b'{"id":"https://old.example/x","id":"y"}', b"[" * 200 + b"]" * 200, b"[9007199254740993]"]
+)
+def test_oddities_far_from_the_beginning_are_found_in_their_place(odd: bytes) -> None:
+    posts = [b'{"id":"https://old.example/%d","to":["public"]}' % n for n in range(300)]
+    posts[250] = odd
+    found = records(outbox(*posts), window=2000)
+    assert [record.raw for record in found] == posts
+    strange = [record for record in found if record.problem or record.notes]
+    assert [record.pointer for record in strange] == ["/orderedItems/250"]
+    assert strange[0] == Record(strange[0].pointer, odd, *_said(exactly(odd)))
+
+
+def _said(read: Read) -> tuple[Any, str, tuple[str, ...]]:
+    return read.value, read.problem, read.notes
 
 
 def test_a_window_of_posts_is_cut_at_once() -> None:

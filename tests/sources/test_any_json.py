@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 from hypothesis import given, settings
@@ -90,6 +92,20 @@ def test_any_profile_has_an_owner_or_none(record: dict[str, Any]) -> None:
 def test_an_address_never_leads_out_of_the_archive(steps: list[str], remote: bool) -> None:
     address = ("https://old.example/" if remote else "") + "/".join(steps)
     assert Files(FILES).find(address) in {None, *FILES}
+
+
+STEPS = ["b.png", "a", "c", "..", ".", "", "%62.png", "K", "\u212a", "k.", "b.png?x", "x#y", "é"]
+NAMES = st.lists(st.sampled_from(STEPS), min_size=1, max_size=4).map("/".join)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sets(NAMES, max_size=6), NAMES, st.sampled_from(["", "/", "//", "https://old.example/"]))
+def test_the_short_way_to_a_file_leads_where_the_long_one_does(members: set[str], path: str, start: str) -> None:
+    files = Files(dict.fromkeys(members, 1))
+    for address in [start + path, *(start + member for member in members)]:
+        short = files.find(address)
+        with patch("safeconduct.sources._media._PLAIN", re.compile(r"(?!)")):
+            assert files.find(address) == short
 
 
 @settings(deadline=None, max_examples=30)

@@ -27,8 +27,8 @@ def effective(record: Object, thing: Object, followers: Collection[str] = ()) ->
     seen = _spelt(to, cc, followers)
     if thing is not record and (record.get("to") != to or record.get("cc") != cc):
         seen = min(seen, audience(record, followers))
-    if seen > _NAMED and (_claims(record.get("directMessage")) or _claims(thing.get("directMessage"))):
-        return _NAMED
+    if ("directMessage" in record or "directMessage" in thing) and (_claims(record) or _claims(thing)):
+        return min(seen, _NAMED)
     return seen
 
 
@@ -43,10 +43,8 @@ def _spelt(to: Json, cc: Json, followers: Collection[str]) -> Visibility:
 
 
 def _scope(addresses: Json, public: Visibility, followers: Collection[str]) -> Visibility:
-    if isinstance(addresses, str):
+    if not isinstance(addresses, list):
         addresses = [addresses]
-    elif not isinstance(addresses, list):
-        return _NOBODY
     widest = _NOBODY
     for address in addresses:
         if not isinstance(address, str):
@@ -60,5 +58,6 @@ def _scope(addresses: Json, public: Visibility, followers: Collection[str]) -> V
     return widest
 
 
-def _claims(flag: Json) -> bool:
+def _claims(part: Object) -> bool:
+    flag = part.get("directMessage")
     return flag is not None and flag is not False

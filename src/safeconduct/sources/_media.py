@@ -8,15 +8,17 @@ An address is only ever a key to look up among the members: no ``..`` in it can 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from safeconduct.activitystreams import names
 from safeconduct.model import Json, Medium, Object
 
 ROOM = 200  # characters of a file name shown in a note
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*+)++")  # a path with nothing in it to resolve, and no server
 
 
 class Files:
@@ -31,6 +33,11 @@ class Files:
 
     def find(self, address: str) -> str | None:
         """The member an address means; ``None`` if there is none, or if several fit equally well."""
+        if _PLAIN.fullmatch(address):
+            if address[1:] in self.sizes:
+                return address[1:]
+            if not self._called(address[address.rindex("/") + 1 :] + "/"):
+                return None
         steps, remote = _path(address)
         found = self._longest(steps, remote)
         if found is None and "%" in address:
@@ -43,6 +50,10 @@ class Files:
         if found is not None:
             self.used[found] = self.used.get(found, 0) + 1
         return found
+
+    def _called(self, name: str) -> bool:
+        at = bisect_left(self._ends, name)
+        return at < len(self._ends) and self._ends[at].startswith(name)
 
     def _longest(self, steps: list[str], remote: bool) -> str | None:
         """A search among sorted reversed paths: neither many members nor many equal names make it slow."""
@@ -64,12 +75,14 @@ def attachments(thing: Object, files: Files) -> tuple[tuple[Medium, ...], tuple[
     media: list[Medium] = []
     notes: list[str] = []
     for pointer, part in _parts(thing.get("attachment")):
-        address = names.href(part.get("url"))
+        url = part.get("url")
+        address = url if type(url) is str else names.href(url)
         if not address and names.text(part.get("type")) not in names.MEDIA:
             continue  # a link preview (Mastodon since 4.6 writes ``Link`` without ``url``) is not a medium
         medium = _medium(pointer, part, address, files)
         media.append(medium)
-        notes.extend(_oddities(medium, address, files))
+        if medium.empty or not address:
+            notes.append(_oddity(medium))
         if icon := part.get("icon"):
             files.use(names.href(_url(icon)))  # a video's still picture is spoken for
     return tuple(media), tuple(notes)
@@ -91,28 +104,24 @@ def _medium(pointer: str, part: Object, address: str, files: Files) -> Medium:
         pointer=pointer,
         member=member,
         type=names.text(part.get("mediaType")),
-        name=address.split("?")[0].split("#")[0].rpartition("/")[2],
+        name=address.partition("?")[0].partition("#")[0].rpartition("/")[2],
         alt=names.text(part.get("name")) or names.text(part.get("summary")),
         focus=_focus(part.get("focalPoint")),
         empty=member is not None and files.sizes[member] == 0,
     )
 
 
-def _oddities(medium: Medium, address: str, files: Files) -> Iterator[str]:
+def _oddity(medium: Medium) -> str:
+    if not medium.empty:
+        return "an attachment gives no address for its file"
     name = (medium.name or "an attachment without a name")[:ROOM]
-    if medium.empty:
-        yield f"{name} is empty in the archive (0 bytes); the old server may still have it"
-    elif medium.member is None and not address:
-        yield "an attachment gives no address for its file"
+    return f"{name} is empty in the archive (0 bytes); the old server may still have it"
 
 
-def _parts(value: Json, at: str = "/attachment") -> Iterable[tuple[str, Object]]:
-    if isinstance(value, Mapping):
-        yield at, value
-    elif isinstance(value, list):
-        for index, part in enumerate(value):
-            if isinstance(part, Mapping):
-                yield f"{at}/{index}", part
+def _parts(value: Json, at: str = "/attachment") -> list[tuple[str, Object]]:
+    if isinstance(value, list):
+        return [(f"{at}/{index}", part) for index, part in enumerate(value) if isinstance(part, dict)]
+    return [(at, value)] if isinstance(value, dict) else []
 
 
 def _url(icon: Json) -> Json:
