@@ -157,8 +157,7 @@ class _Sheet:
             text = _load(path, name, LIST_LIMIT)
         except PolicyError as problem:
             table.wrong(str(problem), "file", "the name of a text file beside the policy")
-        lines = (line.strip() for line in text.splitlines())
-        return [line for line in lines if line and not line.startswith("#")]
+        return [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
 
 
 def _find(name_or_path: str | Path) -> Path:

@@ -8,9 +8,9 @@ an answer may be too generous, never too narrow.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 _SHORTEST = 4  # letters of an atom; shorter ones are everywhere
 _LONGEST = 8  # letters beyond which an atom is not rarer
@@ -34,8 +34,7 @@ _CHANGING = (b"\xcc", b"\xcd", "\u202e".encode())
 _LATIN = {0x17F, 0x212A}  # the long s and the Kelvin sign are s and k without regard to case
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(NamedTuple):
     """``atoms``: every match holds one of these, both case-folded; none if nothing is known.  ``also``: and one of
     each of these too.  ``wide``: every match holds a character that is not ASCII."""
 
@@ -65,8 +64,7 @@ class _Strange(Exception):
     """Something here is not understood."""
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A part of an expression.  ``exact``: all that it can be, where that is little; ``needs``: one of each of these
     is in it."""
 
@@ -75,31 +73,28 @@ class _Piece:
     wide: bool = False
 
 
-@dataclass
-class _Row:
-    """Parts one after the other, as far as they were read."""
-
-    parts: list[_Piece] = field(default_factory=list)
-
-    def joined(self) -> _Piece:
-        known: list[tuple[str, ...]] = []
-        run: tuple[str, ...] = ("",)
-        whole = True
-        for part in self.parts:
-            longer = _both(run, part.exact)
-            if longer is not None:
-                run = longer
-                continue
-            whole = False
-            known += (run, part.exact or (), *part.needs)
-            run = ("",)
-        wide = any(part.wide for part in self.parts)
-        return _Piece(run, (), wide) if whole else _Piece(None, _all(*known, run), wide)
+def _row(parts: list[_Piece]) -> _Piece:
+    """Parts one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    known: list[tuple[str, ...]] = []
+    run: tuple[str, ...] = ("",)
+    whole = True
+    for part in parts:
+        longer = _both(run, part.exact)
+        if longer is not None:
+            run = longer
+            continue
+        whole = False
+        known += (run, part.exact or (), *part.needs)
+        run = ("",)
+    wide = any(part.wide for part in parts)
+    return _Piece(run, (), wide) if whole else _Piece(None, _all(*known, run), wide)
 
 
 def _parsed(expression: str) -> _Piece:
     """Groups are kept on a stack of our own: an expression may nest them deeper than Python calls."""
-    open_groups: list[list[_Row]] = [[_Row()]]
+    open_groups: list[list[list[_Piece]]] = [[[]]]
     place = 0
     while place < len(expression):
         match = _TOKEN.match(expression, place)
@@ -107,21 +102,21 @@ def _parsed(expression: str) -> _Piece:
             raise _Strange
         place = match.end()
         if match["open"]:
-            open_groups.append([_Row()])
+            open_groups.append([[]])
         elif match["either"]:
-            open_groups[-1].append(_Row())
+            open_groups[-1].append([])
         elif match["close"]:
             if len(open_groups) == 1:
                 raise _Strange
-            piece = _either([row.joined() for row in open_groups.pop()])
-            open_groups[-1][-1].parts.append(piece)
+            piece = _either([_row(parts) for parts in open_groups.pop()])
+            open_groups[-1][-1].append(piece)
         elif match["times"]:
             _repeat(open_groups[-1][-1], match)
         elif not match["flags"]:
-            open_groups[-1][-1].parts.append(_single(match))
+            open_groups[-1][-1].append(_single(match))
     if len(open_groups) != 1:
         raise _Strange
-    return _either([row.joined() for row in open_groups[0]])
+    return _either([_row(parts) for parts in open_groups[0]])
 
 
 def _single(match: re.Match[str]) -> _Piece:
@@ -167,17 +162,17 @@ def _member(written: str) -> int:
     return ord(_letter(written[3:-1]) if len(written) > 1 else written)
 
 
-def _repeat(row: _Row, match: re.Match[str]) -> None:
-    if not row.parts:
+def _repeat(parts: list[_Piece], match: re.Match[str]) -> None:
+    if not parts:
         raise _Strange
-    part = row.parts.pop()
+    part = parts.pop()
     low = int(match["low"]) if match["low"] else int(match["sign"] == "+")
     if low:
-        row.parts.append(_Piece(None, _all(*part.needs, part.exact or ()), part.wide))
+        parts.append(_Piece(None, _all(*part.needs, part.exact or ()), part.wide))
     elif match["sign"] == "?" and part.exact is not None:
-        row.parts.append(_Piece((*part.exact, "")))
+        parts.append(_Piece((*part.exact, "")))
     else:
-        row.parts.append(_Piece())
+        parts.append(_Piece())
 
 
 def _either(rows: list[_Piece]) -> _Piece:
@@ -193,7 +188,9 @@ def _either(rows: list[_Piece]) -> _Piece:
 
 def _both(first: tuple[str, ...], second: tuple[str, ...] | None) -> tuple[str, ...] | None:
     """Each of the first followed by each of the second, unless that is too much."""
-    if second is None or len(first) * len(second) > max(_MOST, len(first)):
+    if second is None:
+        return None
+    if len(first) * len(second) > max(_MOST, len(first)):
         return None
     made = tuple(dict.fromkeys(one + other for one, other in product(first, second)))
     return made if max(map(len, made)) <= _LENGTH else None
@@ -216,5 +213,7 @@ def _worth(atoms: tuple[str, ...]) -> tuple[int, int, int]:
 
 def _sure(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Of each text the longest stretch that folding leaves as it is; nothing if one has none."""
+    if not texts or min(map(len, texts)) < _SHORTEST:
+        return ()
     found = [max(_SURE.findall(text.casefold()), key=len, default="") for text in texts]
-    return tuple(dict.fromkeys(found)) if found and min(map(len, found)) >= _SHORTEST else ()
+    return tuple(dict.fromkeys(found)) if min(map(len, found)) >= _SHORTEST else ()

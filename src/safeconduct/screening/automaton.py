@@ -37,6 +37,7 @@ _GROUP = 24  # texts that expressions are looked for in at once; one by one only
 _SHARED = 8  # expressions with an atom in common; what more of them share is in every text
 _ATOM = "atom"
 _DISGUISES = frozenset(gate.view for gate in GATES)
+_HIDDEN = _DISGUISES | {"across"}
 _WARNING = (0, 0)  # the trace of what is in the warning, seen from the body
 _HEADS = frozenset(("/name", "/summary"))
 _PLAIN, _FOLDED, _POINTER = attrgetter("plain"), attrgetter("folded"), attrgetter("field.pointer")
@@ -105,13 +106,16 @@ class Automaton:
         self.patterns = tuple(patterns)
         self.engine = engine or ("hyperscan" if engines.available() else "portable")
         self._kept = kept
+        self._phrases = [(n, one, fold(one.text)) for n, one in enumerate(patterns) if one.literal]
+        # Characters on either side in which a phrase split over warning and body can lie, and one more, which tells
+        # whether it is a whole word.
+        self._reach = 0
         atoms = self._atoms()
         self._also = {form.number: needs(patterns[form.number].text).also for form in atoms}
         self._literals = self._looked_up([*self._folded_forms(), *atoms], self._literal_engine)
         self._sieves = self._all_sieves({form.number for form in atoms})
         self._disguised = self._looked_up(self._disguised_forms(), engines.PortableLiterals)
         self._watches = self._all_watches() if self._disguised is not None else []
-        self._reach = self._longest_across()
 
     def scan(self, items: Sequence[Sequence[Text]]) -> list[tuple[int, Hit]]:
         """Every hit, as (number of the pattern, hit); ``Hit.item`` is the place in ``items``.  One pass."""
@@ -137,25 +141,26 @@ class Automaton:
 
     def _folded_forms(self) -> list[Form]:
         return [
-            Form(number, "plain", fold(pattern.text), pattern.whole)
-            for number, pattern in enumerate(self.patterns)
-            if pattern.literal and ("plain" in pattern.views or "folded" in pattern.views)
+            Form(number, "plain", text, pattern.whole)
+            for number, pattern, text in self._phrases
+            if "plain" in pattern.views or "folded" in pattern.views
         ]
 
     def _disguised_forms(self) -> Iterator[Form]:
-        for number, pattern in enumerate(self.patterns):
-            if pattern.literal and not (_DISGUISES | {"across"}).isdisjoint(pattern.views):
-                text = skeleton(fold(pattern.text))
+        for number, pattern, folded in self._phrases:
+            if not _HIDDEN.isdisjoint(pattern.views):
+                text = skeleton(folded)
                 short = compact(text)
-                spellings = {"plain": text, "compact": short}
-                spellings |= {"squeezed": squeeze(text), "squeezed-compact": squeeze(short)}
-                yield from (Form(number, kind, one, pattern.whole) for kind, one in spellings.items() if one)
-
-    def _longest_across(self) -> int:
-        """Characters on either side in which a phrase split over warning and body can lie, and one more that tells
-        whether it is a whole word."""
-        split = [skeleton(fold(one.text)) for one in self.patterns if one.literal and "across" in one.views]
-        return min(max(map(len, split), default=-1) + 1, _TAIL)
+                if "across" in pattern.views:
+                    self._reach = max(self._reach, min(len(text) + 1, _TAIL))
+                yield Form(number, "plain", text, pattern.whole)
+                for kind, one in (
+                    ("compact", short),
+                    ("squeezed", squeeze(text)),
+                    ("squeezed-compact", squeeze(short)),
+                ):
+                    if one:
+                        yield Form(number, kind, one, pattern.whole)
 
     def _atoms(self) -> list[Form]:
         """The atoms of every expression that has some of its own."""

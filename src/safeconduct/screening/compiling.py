@@ -15,10 +15,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-KEPT = 8  # policies come and go; the oldest compiled ones go first
+KEPT = 24  # a policy takes up to seven; policies come and go, and the oldest compiled ones go first
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=KEPT)
 def compiled(
     expressions: tuple[bytes, ...], numbers: tuple[int, ...], flags: int, literal: bool, kept: Path | None
 ) -> Any:

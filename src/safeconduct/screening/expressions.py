@@ -41,16 +41,26 @@ def check(pattern: Pattern) -> str:
         return "The pattern is empty."
     if len(pattern.text) > _LONGEST:
         return f"The pattern is longer than {_LONGEST} characters; split it."
-    unknown = [view for view in pattern.views if view not in VIEWS]
-    if unknown or not pattern.views:
-        return f"Unknown view {', '.join(unknown) or '(none)'}; the views are {', '.join(VIEWS)}."
+    if reason := _check_views(pattern.views):
+        return reason
     return _check_literal(pattern.text) if pattern.literal else _check_expression(pattern.text)
 
 
+@lru_cache(maxsize=64)
+def _check_views(views: tuple[str, ...]) -> str:
+    unknown = [view for view in views if view not in VIEWS]
+    if unknown or not views:
+        return f"Unknown view {', '.join(unknown) or '(none)'}; the views are {', '.join(VIEWS)}."
+    return ""
+
+
 def _check_literal(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return ""
     return "" if fold(text) else "Nothing is left of the pattern once invisible characters are removed."
 
 
+@lru_cache(maxsize=4096)  # asked when a policy is read, when its criteria are, and when they are compiled
 def _check_expression(text: str) -> str:
     for sign, reason in _UNSUPPORTED:
         if sign.search(text):

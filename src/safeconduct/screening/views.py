@@ -166,8 +166,9 @@ class Gate(NamedTuple):
 # The alphabets that Latin letters can be mistaken for, as ranges: single letters listed would take the automaton
 # seconds to compile (measured), ranges take milliseconds.  Letters that are Latin without regard to case (the long s,
 # the Kelvin and Ångström signs) are left out, or every post would pass.
+# Every letter whose capital is among them is too, so it is the same with regard to case or without.
 _KIN = (
-    r"\x{c0}-\x{17e}\x{180}-\x{58f}\x{13a0}-\x{13ff}\x{1c80}-\x{1eff}\x{2c60}-\x{2dff}\x{a640}-\x{a7ff}"
+    r"\x{c0}-\x{17e}\x{180}-\x{58f}\x{10d0}-\x{10ff}\x{13a0}-\x{13ff}\x{1c80}-\x{1eff}\x{2c60}-\x{2dff}\x{a640}-\x{a7ff}"
     r"\x{ab30}-\x{abbf}"
 )
 _LETTER = f"[a-z{_KIN}]"
