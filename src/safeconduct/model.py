@@ -396,11 +396,23 @@ class Left(Struct, frozen=True):
     fate: Fate = Fate.LEFT_BY_DESTINATION
 
 
+class Placed(Struct, frozen=True):
+    """One file of a delivery: the SHA-256 (hex) of its bytes in the source and of the bytes as they were placed.
+
+    They differ where hidden details were taken out of a picture, or where a file lies in a zip.
+    """
+
+    member: str
+    source: str
+    placed: str
+
+
 class Receipt(Struct, frozen=True):
     """Proof of one delivery and the handle that undoes it: plain data that survives a restart.
 
     ``new_id`` and ``url`` are the destination's.  ``before`` is what undo needs to put things back.
     ``notes``: what of the item could not be delivered after all, in sentences (a picture that could not be cleaned).
+    ``media``: the files that are there with it; ``None`` says that every file of the shape is there as it left.
     """
 
     number: int
@@ -411,6 +423,7 @@ class Receipt(Struct, frozen=True):
     at: datetime | None = None
     before: Mapping[str, Json] = {}
     notes: tuple[str, ...] = ()
+    media: tuple[Placed, ...] | None = None
 
 
 class Undone(Struct, frozen=True):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from safeconduct.destinations.site import Site
 from safeconduct.errors import DeliveryError, PlanError, SafeconductError
 from safeconduct.reports.words import copy_text, decided_text, queue_text, rollback_text, traced_text
 from safeconduct.sample import FEWEST, build
+from tests.journeys.stand_in import TOKEN, StandIn
 
 Run = Callable[..., Result]
 
@@ -132,6 +135,36 @@ def test_a_file_that_a_person_refused_does_not_travel_with_its_post(run: Run, fo
     assert planned[post["n"]]["action"] == "limit"
     file = next(line for line in planned.values() if line["origin"] == member)
     assert (file["fate"], file["reason"]) == ("refused", "Not hers.")
+
+
+@pytest.mark.parametrize("place", ["site:out", "container:out.tar", "gotosocial"])
+def test_a_picture_is_traced_by_the_digest_of_its_bytes_stand_in(
+    place: str, run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SAFECONDUCT_TOKEN", TOKEN)
+    with StandIn() as server:
+        there = f"gotosocial:{server.url}" if place == "gotosocial" else place
+        words = ("copy", str(folder / "alice.zip"), there, "--policy", "open", "--loopback", "--json")
+        transfer = json.loads(run(*words).stdout)["transfer"]
+        uploads = [one["data"] for one in server.media.values()]
+    with zipfile.ZipFile(folder / "alice.zip") as archive:
+        left = {hashlib.sha256(archive.read(name)).hexdigest(): name for name in archive.namelist()}
+    entries = json.loads(run("trace", "--transfer", transfer, "--journal", "--json").stdout)
+    assert any(row["detail"].get("media") for row in entries if row["event"] == "delivered")
+    everything = json.dumps(entries).encode() + (tmp_path / "home" / "safeconduct.db").read_bytes()
+    traced = {digest: found(run, digest) for digest in left}
+    told = [digest for digest, rows in traced.items() if {row["kind"] for row in rows} >= {"post", "media"}]
+    assert len(told) > 5
+    for digest in told:
+        assert left[digest] in {row["origin"] for row in traced[digest] if row["kind"] == "media"}
+        assert {row["state"] for row in traced[digest] if row["kind"] == "post"} == {"delivered"}
+        assert found(run, digest.upper()) == traced[digest]
+        assert digest.encode() not in everything
+    here = [path.read_bytes() for path in (tmp_path / "out" / "media").glob("*")] if place == "site:out" else uploads
+    assert bool(here) == (not place.startswith("container"))
+    for data in here:
+        assert {row["kind"] for row in found(run, hashlib.sha256(data).hexdigest())} & {"post", "profile"}
 
 
 def test_last_is_the_newest_transfer(run: Run, folder: Path, tmp_path: Path) -> None:

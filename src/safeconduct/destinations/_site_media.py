@@ -16,7 +16,7 @@ from safeconduct.archives.media import Measurer
 from safeconduct.contracts import Source
 from safeconduct.destinations._ledger import PIECE, place
 from safeconduct.errors import DeliveryError, SourceError
-from safeconduct.model import Medium
+from safeconduct.model import MediaFacts, Medium
 
 PICTURES = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
 FILMS = {
@@ -44,7 +44,10 @@ NOBODY_CHECKED = "In a zip, so that nothing in it starts by itself. Nobody has c
 
 
 class Published(Struct, frozen=True):
-    """One medium on the site.  ``show``: ``image``, ``video``, ``audio``, ``file``, or "" (only words)."""
+    """One medium on the site.  ``show``: ``image``, ``video``, ``audio``, ``file``, or "" (only words).
+
+    ``source`` and ``placed``: the SHA-256 of its bytes in the archive and of those on the site.
+    """
 
     show: str
     file: str = ""
@@ -53,6 +56,8 @@ class Published(Struct, frozen=True):
     width: int = 0
     height: int = 0
     note: str = ""
+    source: str = ""
+    placed: str = ""
 
 
 class Publisher:
@@ -76,7 +81,7 @@ class Publisher:
             return Published("", note="This file is empty in the archive.")
         self._folder.mkdir(exist_ok=True)
         if facts.type in PICTURES:
-            return self._picture(medium.member, facts.type, facts.width, facts.height)
+            return self._picture(medium.member, facts)
         if facts.problem:
             return Published("", note=f"{UNREAD}: {facts.problem}.")
         if facts.location:
@@ -85,13 +90,14 @@ class Publisher:
             return self._film(medium.member, facts.type, facts.sha256, facts.width, facts.height)
         return self._zipped(medium.member, facts.type, facts.sha256)
 
-    def _picture(self, member: str, type: str, width: int, height: int) -> Published:
-        clean = self._measurer.cleaned(self._bytes(member), type)
+    def _picture(self, member: str, facts: MediaFacts) -> Published:
+        clean = self._measurer.cleaned(self._bytes(member), facts.type)
         if clean is None:
             return Published("", note=NOT_CLEAN)
-        file = f"{hashlib.sha256(clean).hexdigest()[:32]}.{PICTURES[type]}"
+        placed = hashlib.sha256(clean).hexdigest()
+        file = f"{placed[:32]}.{PICTURES[facts.type]}"
         place(self._folder / file, clean)
-        return Published("image", file, type, len(clean), width, height)
+        return Published("image", file, facts.type, len(clean), facts.width, facts.height, "", facts.sha256, placed)
 
     def _film(self, member: str, type: str, sha256: str, width: int, height: int) -> Published:
         file = f"{sha256[:32]}.{FILMS[type]}"
@@ -101,7 +107,7 @@ class Publisher:
             while piece := stream.read(PIECE):
                 size += out.write(piece)
         part.replace(self._folder / file)
-        return Published(type.partition("/")[0], file, type, size, width, height)
+        return Published(type.partition("/")[0], file, type, size, width, height, "", sha256, sha256)
 
     def _zipped(self, member: str, type: str, sha256: str) -> Published:
         """What a browser might run when opened (SVG, HTML) lies in a zip."""
@@ -113,8 +119,10 @@ class Publisher:
             while piece := stream.read(PIECE):
                 out.write(piece)
         size = part.stat().st_size
+        with part.open("rb") as whole:
+            placed = hashlib.file_digest(whole, "sha256").hexdigest()
         part.replace(self._folder / file)
-        return Published("file", file, type, size, note=NOBODY_CHECKED)
+        return Published("file", file, type, size, note=NOBODY_CHECKED, source=sha256, placed=placed)
 
     def _bytes(self, member: str) -> bytes:
         with _opened(self.source, member) as stream:

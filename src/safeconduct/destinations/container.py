@@ -34,8 +34,8 @@ from safeconduct.model import (
     Json,
     Kind,
     Left,
-    Medium,
     Object,
+    Placed,
     Receipt,
     Shaped,
     Undone,
@@ -100,13 +100,17 @@ class Container:
         """Keep the record in the working folder; ``finish`` writes the file.  Safe to repeat, also after a crash."""
         del parent
         work, key = self._ledger(), _key(shaped)
+        media: tuple[Placed, ...] | None = None
         if not work.execute("SELECT 1 FROM records WHERE key = ?", (key,)).fetchone():
-            members = [self._attach(work, medium, source) for medium in shaped.media if medium.member]
+            files = [medium.member for medium in shaped.media if medium.member]
+            members = [self._attach(work, member, source) for member in files]
+            digests = [work.execute("SELECT sha256 FROM media WHERE name = ?", (one,)).fetchone()[0] for one in members]
+            media = tuple(Placed(file, digest, digest) for file, digest in zip(files, digests, strict=True))
             row = (key, shaped.number, shaped.kind, shaped.visibility, shaped.body["file"], _raw(shaped.body))
             with transaction(work):
                 work.execute("INSERT INTO records VALUES (?,?,?,?,?,?)", row)
                 work.executemany("INSERT OR IGNORE INTO shows VALUES (?,?)", [(key, member) for member in members])
-        return self._receipt(shaped, key)
+        return self._receipt(shaped, key, media)
 
     def find(self, shaped: Shaped) -> Receipt | None:
         """Is the record there, in the working folder or in the finished file?"""
@@ -169,8 +173,7 @@ class Container:
         at = int(numpy.searchsorted(self._written, wanted))
         return at < len(self._written) and bool(self._written[at] == wanted)
 
-    def _attach(self, work: sqlite3.Connection, medium: Medium, source: Source) -> str:
-        member = medium.member or ""
+    def _attach(self, work: sqlite3.Connection, member: str, source: Source) -> str:
         if member in self._attached:
             return self._attached[member]
         try:
@@ -186,8 +189,9 @@ class Container:
         self._attached[member] = name
         return name
 
-    def _receipt(self, shaped: Shaped, key: str) -> Receipt:
-        return Receipt(shaped.number, shaped.kind, self.name, key, url=str(shaped.body["file"]), at=datetime.now(UTC))
+    def _receipt(self, shaped: Shaped, key: str, media: tuple[Placed, ...] | None = None) -> Receipt:
+        url = str(shaped.body["file"])
+        return Receipt(shaped.number, shaped.kind, self.name, key, url=url, at=datetime.now(UTC), media=media)
 
     def _close(self) -> None:
         if self._open is not None:

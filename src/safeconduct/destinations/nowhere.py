@@ -39,7 +39,7 @@ class Nowhere:
     def deliver(self, shaped: Shaped, source: Source, parent: Receipt | None) -> Receipt:
         """A receipt for nothing; the same one every time."""
         del source, parent
-        return Receipt(shaped.number, shaped.kind, "nowhere", f"nowhere-{shaped.number}")
+        return Receipt(shaped.number, shaped.kind, "nowhere", f"nowhere-{shaped.number}", media=())
 
     def find(self, shaped: Shaped) -> Receipt | None:
         """Nothing is ever there."""

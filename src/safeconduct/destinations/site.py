@@ -24,7 +24,7 @@ from safeconduct.destinations._ledger import clear, ledger, look, rest, transact
 from safeconduct.destinations._site_media import NOT_HERE, Publisher
 from safeconduct.destinations._site_pages import POSTS_A_PAGE, SCHEMA, UNDATED, Page, Pages, anchor, stamp
 from safeconduct.errors import DeliveryError
-from safeconduct.model import Abilities, Decision, Item, Json, Kind, Left, Receipt, Shaped, Undone
+from safeconduct.model import Abilities, Decision, Item, Json, Kind, Left, Placed, Receipt, Shaped, Undone
 
 OURS = {
     "media": re.compile(r"[0-9a-f]{32}\.\w+|\.[0-9a-f]{32}\.\w+\.part"),
@@ -73,13 +73,13 @@ class Site:
         """Keep it for ``finish``.  Safe to repeat, also after a crash."""
         work = self._ledger()
         key = _key(shaped, self._secret)
-        row = work.execute("SELECT page FROM posts WHERE key = ?", (key,)).fetchone()
+        row = work.execute("SELECT page, media FROM posts WHERE key = ?", (key,)).fetchone()
         if row is not None:
-            return self._receipt(shaped, key, row[0])
+            return self._receipt(shaped, key, row[0], msgspec.json.decode(row[1]))
         media = self._media(shaped, source)
         page = self._keep(work, key, shaped, media, parent)
         left = tuple(f"{one['note']}" for one in media if not one["show"] and one["note"] != NOT_HERE)
-        return self._receipt(shaped, key, page, left)
+        return self._receipt(shaped, key, page, media, left)
 
     def find(self, shaped: Shaped) -> Receipt | None:
         """Is it kept already?"""
@@ -87,8 +87,8 @@ class Site:
             return None
         with contextlib.nullcontext(self._open) if self._open else contextlib.closing(look(self._hidden)) as work:
             key = _key(shaped, _secret(work))
-            row = work.execute("SELECT page FROM posts WHERE key = ?", (key,)).fetchone()
-        return self._receipt(shaped, key, row[0]) if row else None
+            row = work.execute("SELECT page, media FROM posts WHERE key = ?", (key,)).fetchone()
+        return self._receipt(shaped, key, row[0], msgspec.json.decode(row[1])) if row else None
 
     def undo(self, receipt: Receipt) -> Undone:
         """Take it back.  The pages that showed it are gone at once; ``finish`` writes them anew without it."""
@@ -178,12 +178,17 @@ class Site:
         made = []
         for medium in shaped.media:
             shown = msgspec.structs.asdict(self._publisher.publish(medium))
-            made.append({"pointer": medium.pointer, "alt": medium.alt, **shown})
+            made.append({"pointer": medium.pointer, "member": medium.member, "alt": medium.alt, **shown})
         return made
 
-    def _receipt(self, shaped: Shaped, key: str, page: str, left: tuple[str, ...] = ()) -> Receipt:
+    def _receipt(self, shaped: Shaped, key: str, page: str, media: list[Json], left: tuple[str, ...] = ()) -> Receipt:
         url = f"{page}.html#{anchor(key)}" if page else "index.html"
-        return Receipt(shaped.number, shaped.kind, self.name, key, url=url, at=datetime.now(UTC), notes=left)
+        placed = tuple(
+            Placed(one["member"], one["source"], one["placed"]) for one in media if one["show"] and one.get("placed")
+        )
+        return Receipt(
+            shaped.number, shaped.kind, self.name, key, url=url, at=datetime.now(UTC), notes=left, media=placed
+        )
 
     def _stale(self, work: sqlite3.Connection) -> None:
         work.execute("INSERT OR IGNORE INTO facts VALUES ('stale', '1')")

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from safeconduct.home.folder import Home
 from safeconduct.home.lease import Lease
-from safeconduct.model import Json, Receipt
+from safeconduct.model import Json, Kind, Placed, Receipt
 
 INTENDED, DELIVERED, FAILED, UNDONE, UNDOING = "intended", "delivered", "failed", "undone", "undoing"
 
@@ -70,8 +70,12 @@ class Custody:
             )
             self.journal.record("intended", {"n": number, "item": key[:32], "fence": self._fence()})
 
-    def delivered(self, number: int, receipt: Receipt, found: bool = False) -> None:
-        """Written after the answer: the receipt is sealed, the new address can be found by its keyed digest."""
+    def delivered(self, number: int, receipt: Receipt, found: bool = False, media: Iterable[Placed] = ()) -> None:
+        """Written after the answer: the receipt is sealed, the new address can be found by its keyed digest.
+
+        So can its files, by the SHA-256 of their bytes as they left and as they were placed.
+        """
+        files = {(self._home.mark(digest), one.member) for one in media for digest in (one.source, one.placed)}
         sealed = self._home.seal(msgspec.json.encode(receipt))
         with self._writing():
             self._home.connection.execute(
@@ -80,9 +84,22 @@ class Custody:
                 (DELIVERED, sealed, self._home.mark(receipt.new_id), self._home.mark(receipt.url), _now(),
                  self.transfer, number),
             )  # fmt: skip
+            self._name(number, files)
             self.journal.record(
                 "delivered",
-                {"n": number, "as": self._home.mark(receipt.new_id)[:32], "reconciled": found, "fence": self._fence()},
+                {
+                    "n": number, "as": self._home.mark(receipt.new_id)[:32], "reconciled": found,
+                    "fence": self._fence(), **({"media": sorted({mark[:32] for mark, _ in files})} if files else {}),
+                },
+            )  # fmt: skip
+
+    def _name(self, number: int, files: Iterable[tuple[str, str]]) -> None:
+        """Each file's digest leads to the post that shows it and to the file itself."""
+        for mark, member in files:
+            self._home.connection.execute("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", (mark, self.transfer, number))
+            self._home.connection.execute(
+                "INSERT OR IGNORE INTO names SELECT ?, transfer, n FROM items WHERE item_key = ? AND transfer = ?",
+                (mark, self._home.mark(f"{Kind.MEDIA}:{member}"), self.transfer),
             )
 
     def failed(self, number: int, reason: str) -> None:

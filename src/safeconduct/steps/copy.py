@@ -6,10 +6,11 @@ knows; it is reconciled by asking the destination what is there, because servers
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -18,7 +19,7 @@ from safeconduct.contracts import Destination, Source
 from safeconduct.errors import DeliveryError, PlanError, SafeconductError, SourceError, Uncertain
 from safeconduct.home import Custody, Home, Lease
 from safeconduct.home.custody import DELIVERED, FAILED, INTENDED, UNDOING, UNDONE
-from safeconduct.model import Abilities, Kind, Receipt, Shaped
+from safeconduct.model import Abilities, Kind, Placed, Receipt, Shaped
 from safeconduct.steps.decide import Overruled
 from safeconduct.steps.inspect import Tick
 from safeconduct.steps.patience import TRIES, Sleep, patiently
@@ -27,6 +28,7 @@ from safeconduct.steps.transfer import FINISHED, Transfer, account_name, finish
 
 PROTECTION = frozenset({Kind.BLOCK, Kind.MUTE, Kind.DOMAIN_BLOCK, Kind.FILTER})
 FAILURES_IN_A_ROW = 10
+PIECE = 1 << 18
 
 
 class Result(Struct, frozen=True):
@@ -113,6 +115,26 @@ def _same_server(assumed: Abilities, now: Abilities) -> None:
             )
 
 
+def placed(shaped: Shaped, receipt: Receipt, source: Source) -> Sequence[Placed]:
+    """The files that are there now; where the destination says only that all are there as they left, read them."""
+    if receipt.media is not None:
+        return receipt.media
+    members = dict.fromkeys(medium.member for medium in shaped.media if medium.member)
+    return [Placed(member, digest, digest) for member in members if (digest := _digest(source, member))]
+
+
+def _digest(source: Source, member: str) -> str:
+    """What cannot be read now has no digest; its post is delivered all the same."""
+    try:
+        with source.open(member) as stream:
+            digest = hashlib.sha256()
+            while piece := stream.read(PIECE):
+                digest.update(piece)
+            return digest.hexdigest()
+    except (SourceError, OSError):
+        return ""
+
+
 class _Run:
     def __init__(
         self, plan: Plan, source: Source, destination: Destination, custody: Custody, tick: Tick, sleep: Sleep,
@@ -138,7 +160,7 @@ class _Run:
             if line.n in open_ones and line.shape is not None:
                 receipt = patiently(partial(self._destination.find, line.shape), self._sleep)
                 if receipt is not None:
-                    self._custody.delivered(line.n, receipt, found=True)
+                    self._custody.delivered(line.n, receipt, True, placed(line.shape, receipt, self._source))
                     self._states[line.n] = DELIVERED
 
     def deliver(self) -> None:
@@ -218,7 +240,7 @@ class _Run:
                 f"Stopped at {line.origin}: this computer could not read or write ({error}). Make room, or check who "
                 "may write there, then copy again: it goes on here, and nothing goes twice."
             ) from error
-        self._custody.delivered(line.n, receipt)
+        self._custody.delivered(line.n, receipt, media=placed(shaped, receipt, self._source))
         self._notes += [(line.n, note) for note in receipt.notes]
         self._states[line.n] = DELIVERED
         self._in_a_row = 0

@@ -6,6 +6,7 @@ shown side by side.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
@@ -17,9 +18,9 @@ from safeconduct.model import Json, Kind
 class Query(Struct, frozen=True):
     """What to look for; everything given must be true.
 
-    ``thing`` is whatever somebody has in hand: an old id, a new id, an address, a SHA-256, an actor's id,
-    ``user@host``, a place in the archive, a transfer.  ``code`` and ``reason`` are those of the fate, exactly;
-    ``waiting``: it stands in the queue now.
+    ``thing`` is whatever somebody has in hand: an old id, a new id, an address, the SHA-256 of a record, of an archive
+    or of a file that was delivered (as it left, or as it is there), an actor's id, ``user@host``, a place in the
+    archive, a transfer.  ``code`` and ``reason`` are those of the fate, exactly; ``waiting``: it stands in the queue.
     """
 
     thing: str = ""
@@ -49,6 +50,7 @@ class Traced(Struct, frozen=True):
     state: str
 
 
+SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 WAITING = (
     "items.fate = 'held' AND transfers.state != 'undone' "
     "AND NOT EXISTS (SELECT 1 FROM overrules WHERE overrules.item_key = items.item_key) "
@@ -125,7 +127,7 @@ def _anything() -> Sequence[str]:
 
 
 def _marks(home: Home, thing: str) -> list[str]:
-    mark = home.mark(thing)
+    mark = home.mark(thing.lower() if SHA256.fullmatch(thing) else thing)
     post = thing.removesuffix("/activity")  # the id of what was said, not of the saying
     person = home.mark(f"acct:{thing.removeprefix('acct:').lstrip('@').lower()}")
     return [home.mark(f"{kind}:{post}") for kind in Kind] + [mark] * 6 + [person, thing, thing]
