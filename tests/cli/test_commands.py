@@ -15,10 +15,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from safeconduct.cli import STORY, safeconduct
+from safeconduct.cli.copy import _exit_code
 from safeconduct.destinations.site import Site
 from safeconduct.errors import DeliveryError, PlanError, SafeconductError
 from safeconduct.reports.words import copy_text, decided_text, queue_text, rollback_text, traced_text
 from safeconduct.sample import FEWEST, build
+from safeconduct.steps.copy import Result as Outcome
 from tests.journeys.stand_in import TOKEN, StandIn
 
 Run = Callable[..., Result]
@@ -260,6 +262,20 @@ def test_what_an_archive_says_commands_no_terminal(text: str) -> None:
     assert all(sign.isprintable() or sign == "\n" for sign in text)
 
 
+@pytest.mark.parametrize(
+    ("delivered", "failed", "known", "waiting", "code"),
+    [
+        (3, 0, (), False, 0), (3, 0, (), True, 1), (3, 2, (), False, 1), (3, 2, (7,), False, 1),
+        (3, 2, (7, 8), False, 0), (3, 2, (7, 8), True, 1), (0, 2, (7, 8), False, 3), (0, 0, (), False, 0),
+    ],
+)  # fmt: skip
+def test_only_what_is_new_asks_for_a_person(
+    delivered: int, failed: int, known: tuple[int, ...], waiting: bool, code: int
+) -> None:
+    result = Outcome("t", delivered + failed, delivered, 0, failed, ((7, "gone"), (8, "gone"))[:failed], (), known)
+    assert _exit_code(result, waiting) == code
+
+
 def test_one_and_many() -> None:
     assert "1 delivery of" in rollback_text(
         {"transfer": "t", "undone": 1, "failed": 0, "leftovers": [], "chosen": None}
@@ -272,6 +288,10 @@ def test_one_and_many() -> None:
         "plan": {"totals": {"arrives": 3, "held": 1}},
     }  # fmt: skip
     said = copy_text(report)
+    assert "1 did not arrive:" in said
+    before = copy_text({**report, "differences": [{"item": 7, "reason": "gone", "known": True}]})
+    assert "1 still did not arrive, as in an earlier copy:" in before
+    assert "1 did not arrive:" not in before
     assert "2 of 3 planned deliveries are there: 1 new, 1 from an earlier transfer." in said
     assert "item 7: It was taken back with undo" in said
     assert "safeconduct queue --transfer t" in said
