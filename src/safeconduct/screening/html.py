@@ -8,7 +8,7 @@ parser (lexbor); a property test holds the two to the same text.  Nothing here r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import unescape
 
 import re2
@@ -96,33 +96,40 @@ class Parsed(Reading):
 
 def reading(html: str) -> Reading:
     """Read one HTML text.  Any string at all; never raises."""
-    if "<" not in html:
-        return Reading(html, unescape(html).strip() if "&" in html else html.strip())
-    return _quick(html) or _parsed(html)
+    seen = quick(html)
+    return _parsed(html) if seen is None else Reading(html, seen[0], "", seen[1])
 
 
 # What stands for a tag that was met before; tags repeat without end, so most cost one look-up.
 _known: dict[str, str] = {}
 _KNOWN_TAGS = 2048
+# The same for a tag with what follows it up to the next, if that is nothing or what every address begins with.
+_pieces: dict[str, str] = {}
 
 
-def _quick(html: str) -> Reading | None:
-    """The reading if every tag is one that servers emit in the way they emit it; else ``None``."""
-    known: Callable[[str], str | None] = _known.get
+def quick(html: str) -> tuple[str, Sequence[str]] | None:
+    """``text`` and ``hrefs`` if every tag is one that servers emit in the way they emit it; else ``None``."""
+    if "<" not in html:
+        return (unescape(html) if "&" in html else html).strip(), ()
+    met, known = _pieces.get, _known.get
     pieces = html.split("<")
     shown = [pieces[0]]
     hrefs: list[str] = []
     for piece in pieces[1:]:
-        tag, closed, rest = piece.partition(">")
-        put = known(tag)
-        if put is None and (link := _LINK_TAG.fullmatch(tag)):
-            hrefs.append(link[1])
-            put = ""
-        elif put is None:
-            put = _learn(tag)
-        if put is None or not closed:
-            return None
-        shown.append(put + rest if put else rest)
+        seen = met(piece)
+        if seen is None:
+            tag, closed, rest = piece.partition(">")
+            put = known(tag)
+            if put is None and (link := _LINK_TAG.fullmatch(tag)):
+                hrefs.append(link[1])
+                put = ""
+            elif put is None:
+                put = _learn(tag)
+            if put is None or not closed:
+                return None
+            seen = put + rest if put else rest
+        if seen:
+            shown.append(seen)
     text = "".join(shown)
     if "&" in html:
         # ``&am<b></b>p;`` is not an ampersand, but would become one once the tag is gone.
@@ -130,13 +137,15 @@ def _quick(html: str) -> Reading | None:
             return None
         text = unescape(text)
         hrefs = [unescape(href) for href in hrefs]
-    return Reading(html, text.strip(), "", hrefs)
+    return text.strip(), hrefs
 
 
 def _learn(tag: str) -> str | None:
     put = _meaning(tag)
     if put is not None and len(tag) < 80 and len(_known) < _KNOWN_TAGS:
         _known[tag] = put
+        for rest in ("", "https://"):
+            _pieces[f"{tag}>{rest}"] = put + rest
     return put
 
 

@@ -99,11 +99,12 @@ def links_of(item: Item, texts: Iterable[Text] | None = None) -> list[Link]:
     found: _Links = {}
     known = _structural(item, found)
     for text in texts if texts is not None else map(Text, fields(item)):
-        hrefs = bare_links(text.plain)
-        if text.reading is not None and text.reading.hrefs:
-            hrefs = [*text.reading.hrefs, *hrefs]
-        for href in hrefs:
+        plain = text.plain
+        for href in text.hrefs:
             _add(found, text.field.pointer, href, known.get(href, "link"))
+        if ":" in plain or "www." in plain:
+            for href in bare_links(plain):
+                _add(found, text.field.pointer, href, known.get(href, "link"))
     return list(found.values())
 
 
@@ -143,7 +144,8 @@ def _structural(item: Item, found: _Links) -> dict[str, str]:
 
 
 def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
-    return type(value) is dict or isinstance(value, Mapping)
+    kind = type(value)
+    return kind is dict or (kind is not str and isinstance(value, Mapping))
 
 
 _STEPS = tuple(f"/{place}" for place in range(16))

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from safeconduct.model import Field
 from safeconduct.screening.folding import folds
-from safeconduct.screening.html import Reading, reading
+from safeconduct.screening.html import Reading, quick, reading
 from safeconduct.screening.spans import Span, Trace, identity
 from safeconduct.screening.views import fold, fold_trace
 
@@ -20,21 +20,32 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 class Text(Struct, eq=False):
     """A field with its readings.  ``plain`` is what a reader sees, ``folded`` the same for comparing.
 
-    ``reading`` is how HTML was read, ``None`` for plain text.  Made with its field alone it reads the rest itself;
-    ``read`` does that for many at once.
+    ``hrefs``: where the links of its HTML go.  Made with its field alone it reads the rest itself; ``read`` does that
+    for many at once.
     """
 
     field: Field
-    reading: Reading | None = None
     plain: str = ""
+    hrefs: Sequence[str] = ()
     folded: str = "\n"  # no folded text holds a newline: it was not folded yet
+    known: Reading | None = None
     trace: Trace | None = None
 
     def __post_init__(self) -> None:
         if self.folded == "\n":
-            self.reading = reading(self.field.text) if self.field.html else None
-            self.plain = self.field.text if self.reading is None else self.reading.text
+            self.known = reading(self.field.text) if self.field.html else None
+            if self.known is None:
+                self.plain = self.field.text
+            else:
+                self.plain, self.hrefs = self.known.text, self.known.hrefs
             self.folded = fold(self.plain)
+
+    @property
+    def reading(self) -> Reading | None:
+        """How its HTML was read; ``None`` for plain text."""
+        if self.known is None and self.field.html:
+            self.known = Reading(self.field.text, self.plain, "", self.hrefs)
+        return self.known
 
     def unfolded(self, start: int, end: int) -> Span:
         """A stretch of ``folded`` as a stretch of ``plain``."""
@@ -45,15 +56,23 @@ class Text(Struct, eq=False):
 
     def original(self, start: int, end: int) -> Span:
         """A stretch of ``plain`` as a stretch of the original string."""
-        return (start, end) if self.reading is None else self.reading.trace.cover(start, end)
+        shown = self.reading
+        return (start, end) if shown is None else shown.trace.cover(start, end)
 
 
 def read(items: Sequence[Sequence[Field]]) -> list[list[Text]]:
     """The texts of many items, in their places."""
     fields = list(chain.from_iterable(items))
-    readings = [reading(field.text) if field.html else None for field in fields]
-    plain = [field.text if shown is None else shown.text for field, shown in zip(fields, readings, strict=True)]
-    texts = map(Text, fields, readings, plain, folds(plain))
+    plain = [field.text for field in fields]
+    hrefs: list[Sequence[str]] = [()] * len(fields)
+    known: list[Reading | None] = [None] * len(fields)
+    for place in [place for place, field in enumerate(fields) if field.html]:
+        seen = quick(plain[place])
+        if seen is None:
+            page = known[place] = reading(plain[place])
+            seen = page.text, page.hrefs
+        plain[place], hrefs[place] = seen
+    texts = map(Text, fields, plain, hrefs, folds(plain), known)
     return [list(islice(texts, len(one))) for one in items]
 
 
