@@ -18,7 +18,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from safeconduct import __version__
 from safeconduct.errors import SafeconductError
@@ -88,7 +88,8 @@ def stop() -> None:
 
 def _done(work: Callable[..., None], pk: int, *given: Any) -> None:
     """One step.  What the core calls an error is a sentence on the arrival, and it waits for a person (law 8)."""
-    close_old_connections()
+    if not connection.in_atomic_block:  # done at once, inside somebody's transaction, it is not ours to close
+        close_old_connections()
     try:
         work(Arrival.objects.get(pk=pk), *given)
     except (SafeconductError, OSError) as error:

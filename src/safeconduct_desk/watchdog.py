@@ -40,11 +40,19 @@ def _run(name: str) -> None:
         try:
             beat(name)
             hand_on(name)
+            _run_due()
         except DatabaseError as error:  # the database is being restarted: the next beat may find it again
             log.warning("watchdog: %s", type(error).__name__)
         finally:
             close_old_connections()
         _stopped.wait(BEAT)
+
+
+def _run_due() -> None:
+    """What was asked for by one person, and whose delay is over."""
+    from safeconduct_desk import approvals  # it starts jobs, and they start this
+
+    approvals.run_due()
 
 
 def beat(name: str) -> None:

@@ -15,3 +15,6 @@ os.environ["SAFECONDUCT_DESK_AT_ONCE"] = "yes"
 from safeconduct_desk.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# A file, not memory: several threads and processes look at it, as they do outside of tests.
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    DATABASES["default"]["TEST"] = {"NAME": os.path.join(_FOLDER, "test.db")}  # noqa: F405
