@@ -17,9 +17,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from safeconduct.model import WHOLE, About, Basis, Confidence, Decision, Evidence, Finding, Item, Kind, Visibility
+from safeconduct.model import (
+    WHOLE,
+    About,
+    Action,
+    Basis,
+    Confidence,
+    Decision,
+    Evidence,
+    Filter,
+    Finding,
+    Item,
+    Kind,
+    Visibility,
+)
 from safeconduct.policy import Policy, strictest
-from safeconduct.policy.rules import BROKEN, NOT_ASSESSED
+from safeconduct.policy.rules import BROKEN, NOT_ASSESSED, Breaker, Rule, State, Unknown, Where
 from safeconduct.screening.census import Census
 from safeconduct.steps import inspect as step
 from safeconduct.steps import spool as spools
@@ -27,7 +40,6 @@ from safeconduct.steps import tally as tallies
 from safeconduct.steps import verdicts
 from safeconduct.steps.spool import Spool
 from safeconduct.steps.tally import Tally
-from tests.contracts.test_policy import POLICIES, QUESTIONS
 from tests.policy.small import NOW, item
 
 LAW = settings(deadline=None, max_examples=100)
@@ -36,14 +48,36 @@ DATES = st.none() | st.integers(-5000, 500).map(lambda days: NOW + timedelta(day
 SAID = st.builds(
     Finding,
     item=st.just(0),
-    criterion=st.sampled_from(["says", "resembles", BROKEN]),
+    criterion=st.sampled_from([*["says"] * 4, *["resembles"] * 2, BROKEN]),
     confidence=st.sampled_from(Confidence),
     basis=st.sampled_from(Basis),
     reason=st.sampled_from(["Was seen", "Seen too"]),
     evidence=st.sampled_from([(), (Evidence("/content", 1, 2, "plain"),)]),
-    value=st.sampled_from(["", "a", "b", NOT_ASSESSED]),
-    question=st.sampled_from([*QUESTIONS, ""]),
+    value=st.sampled_from([*["", "a", "b"] * 2, NOT_ASSESSED]),
+    question=st.sampled_from(["says", "says", "says#1"]),
 )
+RULES = st.builds(
+    Rule,
+    id=st.sampled_from(["one", "two"]),
+    when=st.just("says"),
+    question=st.sampled_from(["says", "says", "says#1"]),
+    then=st.sampled_from(Action),
+    because=st.just("Because."),
+    at_least=st.sampled_from([Confidence.LOW, Confidence.LOW, Confidence.HIGH]),
+    where=st.builds(
+        Where,
+        kind=st.sampled_from([frozenset[Kind](), frozenset({Kind.POST})]),
+        visibility=st.sampled_from([frozenset[Visibility](), frozenset({Visibility.PUBLIC})]),
+        older_than_days=st.sampled_from([None, None, None, 1000.0]),
+        newer_than_days=st.sampled_from([None, None, None, 2000.0]),
+        share_of_import_over=st.sampled_from([None, None, 0.3]),
+    ),
+    filters=st.sampled_from([frozenset({Filter.UNLISTED}), frozenset({Filter.NO_LINKS})]),
+    state=st.sampled_from([State.LIVE, State.LIVE, State.SHADOW]),
+    unknown=st.sampled_from(Unknown),
+    breaker=st.sampled_from([Breaker(1.0, 100), Breaker(0.2, 2)]),
+)
+POLICIES = st.lists(RULES, min_size=1, max_size=4).map(lambda some: Policy("p", some, digest="d"))
 TIGHT = (spools, "PAGE", 4), (spools, "ROOM", 6), (spools, "DEEP", 3), (verdicts, "SLICE", 8), (tallies, "GROUPS", 3)
 
 
@@ -51,9 +85,10 @@ TIGHT = (spools, "PAGE", 4), (spools, "ROOM", 6), (spools, "DEEP", 3), (verdicts
 def worlds(draw: st.DrawFn) -> tuple[list[Item], list[list[Finding]]]:
     """An import of few kinds of items, and what was found of it: batch by batch, then here and there."""
     kinds = st.sampled_from([Kind.POST, Kind.POLL]), st.sampled_from([Visibility.NAMED, Visibility.PUBLIC])
-    things = [item(number, draw(kinds[0]), draw(kinds[1]), draw(DATES)) for number in range(draw(st.integers(1, 30)))]
+    things = [item(number, draw(kinds[0]), draw(kinds[1]), draw(DATES)) for number in range(draw(st.integers(5, 30)))]
     few = st.sampled_from(draw(st.lists(SAID, min_size=1, max_size=3)))
-    found = [replace(draw(few), item=thing.number) for thing in things for _ in range(draw(st.integers(0, 4)))]
+    times = st.sampled_from([0, 1, 1, 1, 2, 4])
+    found = [replace(draw(few), item=thing.number) for thing in things for _ in range(draw(times))]
     numbers = st.integers(WHOLE, len(things) - 1)
     late = [replace(draw(few), item=draw(numbers)) for _ in range(draw(st.integers(0, 9)))]
     size = draw(st.integers(1, 20))
