@@ -14,7 +14,17 @@ from safeconduct.screening.expressions import check
 from safeconduct.screening.links import bare_links
 from safeconduct.screening.lookalikes import TABLE
 from safeconduct.screening.texts import Text
-from safeconduct.screening.views import GATES, bounded, compact, fold, fold_trace, skeleton, squeeze, variants
+from safeconduct.screening.views import (
+    GATES,
+    bounded,
+    compact,
+    fold,
+    fold_trace,
+    skeleton,
+    spellings,
+    squeeze,
+    variants,
+)
 
 from .made import hits, text
 
@@ -176,3 +186,18 @@ def test_hostile_texts_do_not_stall(name: str) -> None:
         for variant in variants(one.folded):
             variant.trace()
     assert time.process_time() - start < 8  # a quadratic reading takes minutes: not a speed test
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(TEXTS, max_size=5))
+def test_spellings_of_many_texts_are_those_of_each(sources: list[str]) -> None:
+    texts = [skeleton(fold(source)) for source in sources] or [""]
+    each = [(one, compact(one), squeeze(one), squeeze(compact(one))) for one in texts]
+    assert [tuple(one.values()) for one in spellings(texts)] == each
+
+
+@settings(deadline=None, max_examples=100)
+@given(TEXTS)
+def test_ordinary_letters_have_no_view_where_only_other_alphabets_are_watched(source: str) -> None:
+    if fold(source).isascii():
+        assert variants(fold(source), frozenset(["skeleton"])) == []

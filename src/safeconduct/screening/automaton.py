@@ -28,7 +28,18 @@ from safeconduct.screening.expressions import check, compiled, compiled_whole
 from safeconduct.screening.lookup import Form, LookUp
 from safeconduct.screening.spans import Span, Stretches, Trace
 from safeconduct.screening.texts import Text, utf8
-from safeconduct.screening.views import GATES, Gate, Variant, bounded, compact, fold, runs, skeleton, squeeze, variants
+from safeconduct.screening.views import (
+    GATES,
+    Gate,
+    Variant,
+    bounded,
+    compact,
+    fold,
+    runs,
+    skeleton,
+    spellings,
+    variants,
+)
 
 MOST = 20  # hits of one pattern in one field; more say nothing new
 _TAIL = 256  # characters of a warning, and of a body, in which a phrase split over both is looked for at most
@@ -147,20 +158,14 @@ class Automaton:
         ]
 
     def _disguised_forms(self) -> Iterator[Form]:
-        for number, pattern, folded in self._phrases:
-            if not _HIDDEN.isdisjoint(pattern.views):
-                text = skeleton(folded)
-                short = compact(text)
-                if "across" in pattern.views:
-                    self._reach = max(self._reach, min(len(text) + 1, _TAIL))
-                yield Form(number, "plain", text, pattern.whole)
-                for kind, one in (
-                    ("compact", short),
-                    ("squeezed", squeeze(text)),
-                    ("squeezed-compact", squeeze(short)),
-                ):
-                    if one:
-                        yield Form(number, kind, one, pattern.whole)
+        hidden = [each for each in self._phrases if not _HIDDEN.isdisjoint(each[1].views)]
+        made = spellings([skeleton(folded) for _, _, folded in hidden])
+        for (number, pattern, _), spelled in zip(hidden, made, strict=bool(hidden)):
+            if "across" in pattern.views:
+                self._reach = max(self._reach, min(len(spelled["plain"]) + 1, _TAIL))
+            for kind, text in spelled.items():
+                if text:
+                    yield Form(number, kind, text, pattern.whole)
 
     def _atoms(self) -> list[Form]:
         """The atoms of every expression that has some of its own."""
@@ -194,12 +199,14 @@ class Automaton:
         return engines.HyperscanExpressions(texts, self._kept) if self._quick else engines.PortableExpressions(texts)
 
     def _all_watches(self) -> list[_Watch]:
-        groups: dict[bool, list[Gate]] = {}
+        """Gates that only other alphabets open, the one for repeated letters, and the rest: each quicker to compile
+        and to look for without the others (measured)."""
+        groups: dict[tuple[bool, bool], list[Gate]] = {}
         for gate in GATES:
-            groups.setdefault(needs(gate.expression).wide, []).append(gate)
+            groups.setdefault((needs(gate.expression).wide, gate.view == "squeezed"), []).append(gate)
         return [
             _Watch(wide, [gate.view for gate in gates], self._gate_engine([gate.expression for gate in gates]))
-            for wide, gates in groups.items()
+            for (wide, _), gates in groups.items()
         ]
 
     def _gate_engine(self, expressions: Sequence[str]) -> engines.Gates:

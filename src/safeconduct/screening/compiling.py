@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-KEPT = 24  # a policy takes up to seven; policies come and go, and the oldest compiled ones go first
+KEPT = 24  # a policy takes up to eight; policies come and go, and the oldest compiled ones go first
 
 
 @lru_cache(maxsize=KEPT)
