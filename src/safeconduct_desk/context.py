@@ -1,16 +1,70 @@
-"""What every page knows: the community, who is here, what waits."""
+"""What every page knows: the community, who is here, what waits, and where one can go."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Count, Q, Sum
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext_lazy as _
 
 from safeconduct_desk.doors import role_of
-from safeconduct_desk.models import Community
+from safeconduct_desk.models import Arrival, Community, Member, Role
+
+# The name of a page's address, what it is called, and the least role that may open it.
+PLACES = (
+    ("arrivals", _("Arrivals"), Role.MODERATOR),
+    ("mine", _("My arrivals"), Role.PERSON),
+    ("offer", _("Offer an import"), Role.PERSON),
+    ("policy", _("Policy"), Role.MODERATOR),
+    ("trends", _("Trends"), Role.MODERATOR),
+    ("labour", _("Labour"), Role.MODERATOR),
+    ("people", _("People"), Role.OPERATOR),
+)
+FOR_PERSONS = {"mine", "offer"}  # whoever works here has them one step away
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
-    """``community``, ``role`` (a ``Role``) and whether the caller works here."""
+    """``community``, ``role`` (a ``Role``), ``works_here``, ``places`` to go to, and ``load``: what waits."""
     role = role_of(request.user) if hasattr(request, "user") else None
-    return {"community": Community.here(), "role": role, "works_here": role is not None and role.works_here}
+    works_here = role is not None and role.works_here
+    community = Community.here()
+    return {
+        "community": community, "role": role, "works_here": works_here,
+        "places": places(role, request.path) if role is not None else [],
+        "load": SimpleLazyObject(lambda: load(request, community)) if works_here else None,
+    }  # fmt: skip
+
+
+def places(role: Role, path: str) -> list[dict[str, Any]]:
+    """Where this role may go.  A page that is not installed is not offered."""
+    found = []
+    for name, label, least in PLACES:
+        if role < least or (role.works_here and name in FOR_PERSONS):
+            continue
+        try:
+            address = reverse(name)
+        except NoReverseMatch:
+            continue
+        within = path.startswith("/arrivals/") if address == "/" else path.startswith(address)
+        found.append({"address": address, "label": label, "here": path == address or within})
+    return found
+
+
+def load(request: HttpRequest, community: Community | None) -> dict[str, Any]:
+    """How many arrivals wait for this member, the minutes all of them would take, and whether more are taken in."""
+    member = Member.objects.filter(user_id=request.user.pk).first()
+    mine = Q(claimed_by=None) | Q(claimed_by=member)
+    waiting = Arrival.objects.filter(state=Arrival.State.WAITING)
+    found = waiting.aggregate(waiting=Count("pk", filter=mine), minutes=Sum("minutes"))
+    minutes = round(found["minutes"] or 0)
+    return {"waiting": found["waiting"], "minutes": minutes, "intake": intake(community, minutes)}
+
+
+def intake(community: Community | None, minutes: int) -> str:
+    """ "open", "slow" (more waits than the community wants to review in a day) or "closed"."""
+    if community is None or not community.intake_open:
+        return "closed"
+    return "slow" if minutes > community.review_minutes_day else "open"

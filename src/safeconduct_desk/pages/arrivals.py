@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import NoReverseMatch, path, reverse
+from django.utils.translation import gettext_lazy as _
 
 from safeconduct_desk.doors import door, member_of, role_of
-from safeconduct_desk.models import Arrival, Role
+from safeconduct_desk.models import Arrival, Member, Role
 
-FILTERS = ("all", "mine", "unclaimed", "appeals", "soft", "closed")
+State = Arrival.State
+FILTERS = {
+    "all": _("all that is open"),
+    "mine": _("mine"),
+    "unclaimed": _("unclaimed"),
+    "appeals": _("appeals"),
+    "soft": _("arriving softly"),
+    "closed": _("closed"),
+}
+OPEN = (State.RECEIVED, State.SCREENING, State.WAITING, State.APPLYING, State.UNDOING, State.BROKEN)
+AT_WORK = (State.RECEIVED, State.SCREENING, State.APPLYING, State.UNDOING)
+SHAPES = {State.WAITING: "◌", State.APPLIED: "●", State.REFUSED: "✕", State.BROKEN: "!", State.UNDONE: "↩"}
+ON_A_PAGE = 50
 
 
 @door(Role.PERSON)
@@ -19,31 +34,54 @@ def view(request: HttpRequest) -> HttpResponse:
     if role is None or not role.works_here:
         return redirect("mine")
     chosen = request.GET.get("show", "all")
-    rows = [one for one in Arrival.objects.select_related("claimed_by") if _wanted(one, chosen, request)]
-    waiting = [one for one in rows if one.state == Arrival.State.WAITING]
-    return render(
-        request,
-        "desk/arrivals.html",
-        {
-            "rows": rows, "chosen": chosen, "filters": FILTERS, "waiting": len(waiting),
-            "minutes": round(sum(one.minutes for one in waiting)),
-        },
-    )  # fmt: skip
+    chosen = chosen if chosen in FILTERS else "all"
+    found = wanted(chosen, member_of(request)).select_related("claimed_by", "person")
+    page = Paginator(found, ON_A_PAGE).get_page(request.GET.get("page"))
+    given = {"rows": [row(one) for one in page], "page": page, "chosen": chosen, "filters": FILTERS}
+    return render(request, "desk/arrivals.html", given)
 
 
-def _wanted(arrival: Arrival, chosen: str, request: HttpRequest) -> bool:
+def wanted(chosen: str, member: Member) -> QuerySet[Arrival]:
+    """The arrivals that a filter names."""
+    arrivals = Arrival.objects.order_by("-created" if chosen == "closed" else "created")
     match chosen:
         case "mine":
-            return arrival.claimed_by == member_of(request)
+            return arrivals.filter(claimed_by=member, state__in=OPEN)
         case "unclaimed":
-            return arrival.open and arrival.claimed_by is None
+            return arrivals.filter(claimed_by=None, state__in=OPEN)
         case "appeals":
-            return arrival.appeals.filter(upheld=None).exists()
+            return arrivals.filter(Q(appeals__isnull=False) & Q(appeals__upheld=None)).distinct()
         case "soft":
-            return arrival.state == Arrival.State.APPLYING and arrival.soft_days > 0
+            return arrivals.filter(state=State.APPLYING, soft_days__gt=0)
         case "closed":
-            return not arrival.open
-    return arrival.open
+            return arrivals.exclude(state__in=(*OPEN, State.OFFERED))
+    return arrivals.filter(state__in=OPEN)
+
+
+def row(arrival: Arrival) -> dict[str, object]:
+    """One line of the table."""
+    return {
+        "arrival": arrival,
+        "address": address(arrival),
+        "origin": origin(arrival),
+        "shape": SHAPES.get(State(arrival.state), "○"),
+        "at_work": arrival.state in AT_WORK,
+        "claimed_by": arrival.claimed_by.pseudonym if arrival.claimed_by else "",
+    }
+
+
+def origin(arrival: Arrival) -> str:
+    """The server that the archive says it comes from."""
+    host = arrival.acct.rpartition("@")[2] or arrival.actor.removeprefix("https://").partition("/")[0]
+    return host or str(_("not known yet"))
+
+
+def address(arrival: Arrival) -> str:
+    """The page of one arrival, where it is installed."""
+    try:
+        return reverse("arrival", args=[arrival.name])
+    except NoReverseMatch:
+        return ""
 
 
 urls = [path("", view, name="arrivals")]
