@@ -44,12 +44,14 @@ class ListedDomain:
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         if not self._asked:
             return
-        find = self._hosts.find
+        find, roles = self._hosts.find, self._roles
         for index, item in enumerate(batch.items):
+            listed = [link for link in batch.links(index) if link.host and find(link.host) and link.role in roles]
+            if not listed:
+                continue
             found: dict[tuple[str, str], list[Link]] = {}
-            for link in batch.links(index):
-                if link.host and link.role in self._roles and (host := find(link.host)):
-                    found.setdefault((host, link.role), []).append(link)
+            for link in listed:
+                found.setdefault((find(link.host), link.role), []).append(link)
             for (host, role), links in found.items():
                 reason = f"{_WORDS.get(role, 'Has an address on')} {host}, which is listed"
                 yield Finding(item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, places(links), host)

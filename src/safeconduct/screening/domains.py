@@ -6,7 +6,7 @@ A set and a walk over the suffixes, with a memory of hosts already asked (measur
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 
@@ -24,29 +24,23 @@ def ascii_host(host: str) -> str:
 
 
 _REMEMBERED = 8192  # hosts; memory must not grow with an import
+_LONGEST = 253  # letters of a host; what is longer is none, and is not remembered
 
 
-class DomainSet:
-    """Hosts to look for.  Entries may be written ``bad.example``, ``.bad.example``, ``*.bad.example`` or in any script.
+class _Memory(dict[str, str]):
+    """The entry that lists a host, or "", for each host that was asked; found out when it is first asked."""
 
-    An address (``192.0.2.1``, ``[2001:db8::1]``) has no sub-domains and is matched as a whole.
-    """
+    def __init__(self, listed: Mapping[str, str]) -> None:
+        super().__init__()
+        self._listed = listed
 
-    def __init__(self, hosts: Iterable[str]) -> None:
-        self._listed = {name: entry for entry in hosts if (name := _name(entry))}
-        self._memory: dict[str, str] = {}
-
-    def __len__(self) -> int:
-        return len(self._listed)
-
-    def find(self, host: str) -> str:
-        """The entry, as it was written, that lists this host or a domain above it; "" if there is none."""
-        known = self._memory.get(host)
-        if known is None:
-            if len(self._memory) >= _REMEMBERED:
-                self._memory.clear()
-            known = self._memory[host] = self._walk(ascii_host(host))
-        return known
+    def __missing__(self, host: str) -> str:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        entry = self._walk(ascii_host(host))
+        if len(host) <= _LONGEST:
+            self[host] = entry
+        return entry
 
     def _walk(self, host: str) -> str:
         if _is_address(host):
@@ -56,6 +50,23 @@ class DomainSet:
                 return self._listed[host]
             host = host.partition(".")[2]
         return ""
+
+
+class DomainSet:
+    """Hosts to look for.  Entries may be written ``bad.example``, ``.bad.example``, ``*.bad.example`` or in any script.
+
+    An address (``192.0.2.1``, ``[2001:db8::1]``) has no sub-domains and is matched as a whole.
+    ``find(host)`` gives the entry, as it was written, that lists this host or a domain above it; "" if there is none.
+    """
+
+    find: Callable[[str], str]
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self._listed = {name: entry for entry in hosts if (name := _name(entry))}
+        self.find = _Memory(self._listed).__getitem__  # asked for every link of an import, by several criteria
+
+    def __len__(self) -> int:
+        return len(self._listed)
 
 
 def _name(entry: str) -> str:

@@ -28,7 +28,7 @@ _REST = re.compile(r":[/\\]{2}(?=[^\s<>\"“”«»])[!#-;=?-~]*+(?:[^\s<>\"“�
 _WWW = re.compile(r"(?<![\w/.@])www\.[^\s<>\"“”«»]+")
 _ENDING = ".,;:!?'’…)]}"
 _QUOTES = ("quoteUrl", "quoteUri", "quote", "_misskey_quote")
-_POST, _POLL = Kind.POST, Kind.POLL
+_POST = Kind.POST
 _ACCT = re.compile(r"@?[^@\s/]+@([^@\s/:]+)")
 
 
@@ -120,7 +120,7 @@ def _structural(item: Item, found: _Links) -> dict[str, str]:
     """Links that the object's own properties make.  Returns the role of each tag's address, for the body's anchors."""
     known: dict[str, str] = {}
     thing: Mapping[str, Any] = item.object if _is_object(item.object) else {}
-    get, kind = thing.get, item.kind
+    get = thing.get
     if tags := get("tag"):
         _tags(tags, found, known)
     for medium in item.media:
@@ -129,18 +129,23 @@ def _structural(item: Item, found: _Links) -> dict[str, str]:
         _attached(attached, found)
     if reply := get("inReplyTo"):
         _add(found, "/inReplyTo", _id(reply), "reply")
-    for key in _QUOTES:
-        if quoted := get(key):
-            _add(found, f"/{key}", _id(quoted), "quote")
-    if kind is _POST or kind is _POLL:
-        return known
+    if "quote" in thing or "quoteUrl" in thing or "quoteUri" in thing or "_misskey_quote" in thing:
+        for key in _QUOTES:
+            if quoted := get(key):
+                _add(found, f"/{key}", _id(quoted), "quote")
+    if item.kind is not _POST:
+        _own(item.kind, thing, found)
+    return known
+
+
+def _own(kind: Kind, thing: Mapping[str, Any], found: _Links) -> None:
+    """What only things of this kind have."""
     if kind is Kind.BOOST:
         _boosted(thing, found)
     elif kind is Kind.PROFILE:
         _profile(thing, found)
-    else:
+    elif kind is not Kind.POST and kind is not Kind.POLL:
         _related(thing, found)
-    return known
 
 
 def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
