@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 from safeconduct.archives.media import kind, named, plain
 from safeconduct.contracts import Batch
@@ -12,12 +13,35 @@ from safeconduct.model import Basis, Confidence, Evidence, Finding, Item, MediaF
 HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 
-def media(batch: Batch) -> Iterator[tuple[Item, Medium, MediaFacts | None]]:
+Measured = tuple[Item, Medium, MediaFacts | None]
+Kinds = tuple[Item, Medium, str, str, bool]
+# A dozen criteria go through the media of a batch one after the other; nothing outlives the batch itself.
+_measured: WeakKeyDictionary[Batch, list[Measured]] = WeakKeyDictionary()
+_kinds: WeakKeyDictionary[Batch, list[Kinds]] = WeakKeyDictionary()
+
+
+def media(batch: Batch) -> Sequence[Measured]:
     """Every medium of the batch with its item and its measurements."""
-    for index, item in enumerate(batch.items):
-        if item.media:
-            for medium, facts in batch.facts(index):
-                yield item, medium, facts
+    known = _measured.get(batch)
+    if known is None:
+        with_media = [(index, item) for index, item in enumerate(batch.items) if item.media]
+        known = [(item, medium, facts) for index, item in with_media for medium, facts in batch.facts(index)]
+        _measured[batch] = known
+    return known
+
+
+def kinds(batch: Batch) -> Sequence[Kinds]:
+    """Every medium of the batch with its item, its type, the kind of that, and whether its own bytes say so."""
+    known = _kinds.get(batch)
+    if known is None:
+        known = _kinds[batch] = [(item, medium, *_kind(medium, facts)) for item, medium, facts in media(batch)]
+    return known
+
+
+def _kind(medium: Medium, facts: MediaFacts | None) -> tuple[str, str, bool]:
+    seen = facts is not None and bool(facts.type)
+    type = facts.type if facts is not None and seen else claimed(medium)
+    return type, kind(type), seen
 
 
 def about(
@@ -40,11 +64,12 @@ def claimed(medium: Medium) -> str:
 
 def of_kind(criterion: str, wanted: str, word: str, batch: Batch) -> Iterator[Finding]:
     """Media of one kind (``image`` …): by their bytes if those were looked at and known, by their claim otherwise."""
-    for item, medium, facts in media(batch):
-        if facts is not None and facts.type:
-            if kind(facts.type) == wanted:
-                yield about(criterion, item, medium, Confidence.HIGH, f"{word} ({facts.type})", facts.type)
-        elif kind(type := claimed(medium)) == wanted:
+    for item, medium, type, found, seen in kinds(batch):
+        if found != wanted:
+            continue
+        if seen:
+            yield about(criterion, item, medium, Confidence.HIGH, f"{word} ({type})", type)
+        else:
             reason = f"Said to be {word[0].lower()}{word[1:]} ({type}); its bytes do not show or were not looked at"
             yield about(criterion, item, medium, Confidence.MEDIUM, reason, type)
 

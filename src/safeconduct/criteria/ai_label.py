@@ -47,16 +47,30 @@ class AiLabel:
                     yield about(self.name, item, medium, Confidence.LOW, reason, "provenance", Basis.THIRD_PARTY)
         for item in batch.items:
             thing = item.object
-            if thing.get("tag") or thing.get("attachment") or "digitalSourceType" in thing:
-                yield from self._said(item)
+            if thing.get("attachment") or "digitalSourceType" in thing:
+                yield from self._sourced(item)
+            if (tags := thing.get("tag")) and (type(tags) is not list or self._may(tags)):
+                yield from self._tagged(item)
 
-    def _said(self, item: Item) -> Iterator[Finding]:
+    def _sourced(self, item: Item) -> Iterator[Finding]:
         for pointer, thing in (("", item.object), *_each(item.object, "attachment")):
             term = _term(thing.get("digitalSourceType"))
             if term in MADE:
                 reason = f"The post says that a machine made or changed it ({term})"
                 where = Evidence(f"{pointer}/digitalSourceType")
                 yield self._finding(item, Confidence.HIGH, reason, where)
+
+    def _may(self, tags: list[Json]) -> bool:
+        """Is one of these tags perhaps ours?  Most posts have tags, and hardly any has one of these."""
+        for tag in tags:
+            if type(tag) is not dict:
+                return True
+            name = tag.get("name")
+            if isinstance(name, str) and name.lstrip("#").casefold() in self._tags:
+                return True
+        return False
+
+    def _tagged(self, item: Item) -> Iterator[Finding]:
         for pointer, tag in _each(item.object, "tag"):
             name = tag.get("name")
             if isinstance(name, str) and name.lstrip("#").casefold() in self._tags:
@@ -79,9 +93,9 @@ def _term(value: Json) -> str:
 
 def _each(thing: Mapping[str, Json], key: str) -> Iterator[tuple[str, Mapping[str, Json]]]:
     value = thing.get(key)
-    if isinstance(value, Mapping):
-        yield f"/{key}", value
-    elif isinstance(value, list):
+    if isinstance(value, list):
         for place, one in enumerate(value):
-            if isinstance(one, Mapping):
+            if type(one) is dict or isinstance(one, Mapping):
                 yield f"/{key}/{place}", one
+    elif isinstance(value, Mapping):
+        yield f"/{key}", value

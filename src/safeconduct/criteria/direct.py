@@ -23,8 +23,9 @@ class Direct:
     name: ClassVar[str] = "direct"
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
+        named = Visibility.NAMED
         for item in batch.items:
-            if item.visibility <= Visibility.NAMED and item.kind in POSTS:
+            if item.visibility <= named and item.kind in POSTS:
                 yield self._found(item)
 
     def _found(self, item: Item) -> Finding:

@@ -22,8 +22,9 @@ class FollowersOnly:
     name: ClassVar[str] = "followers-only"
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
+        followers = Visibility.FOLLOWERS
         for item in batch.items:
-            if item.visibility is Visibility.FOLLOWERS and item.kind in POSTS:
+            if item.visibility is followers and item.kind in POSTS:
                 yield Finding(
                     item.number,
                     self.name,

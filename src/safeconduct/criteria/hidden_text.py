@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import ClassVar
+
+import re2
 
 from safeconduct.contracts import Batch
 from safeconduct.criteria._posts import WRITTEN, counted, matched, seen
 from safeconduct.model import Basis, Confidence, Evidence, Finding, Hit, Item, Pattern
 from safeconduct.screening.html import reading
+from safeconduct.screening.texts import utf8
 
 # Letters are written by number throughout this file: nobody should have to trust an invisible character in source code.
 _BLANK = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060-\u2064\u3164\ufeff\uffa0"
@@ -44,6 +49,11 @@ _SAYS = {
     "look-alike": ("word", "mixing letters of two scripts that look the same"),
     "fancy": ("word", "in mathematical letters"),
 }
+# Whatever ``reading`` may keep from sight: attributes, elements, comments and what HTML takes for comments.  In any
+# case and with the NULs that it drops, but in no other spelling: HTML knows no entities in names.
+_MARKED = re2.compile(
+    rb"(?i)style|hidden|<!|<[?]|</[^a-z]|\x00|<(?:script|template|title|head|noembed|noframes|iframe|object|datalist)"
+)
 _LONGEST = 500
 _TOKEN = re.compile(r"<a[ >]|</a|invisible")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -78,10 +88,12 @@ class HiddenText:
         for hit in matched(batch, self):
             if _meant(hit):
                 hits.setdefault(hit.item, {}).setdefault(hit.pattern.label, []).append(hit)
-        for index, item in enumerate(batch.items):
+        marked = _suspects(batch.items)
+        for index in sorted(hits.keys() | marked):
+            item = batch.items[index]
             if index in hits:
                 yield from self._characters(item, hits[index])
-            if item.kind in WRITTEN:
+            if index in marked:
                 yield from self._markup(item)
 
     def _characters(self, item: Item, hits: dict[str, list[Hit]]) -> Iterator[Finding]:
@@ -106,15 +118,47 @@ class HiddenText:
 
 def _hidden(text: str) -> tuple[int, int] | None:
     """Where its markup hides something; the whole text if only a real parser can tell."""
-    told = "style" in text or "hidden" in text or "<!--" in text or "<script" in text or "<template" in text
-    if told and "<" in text and reading(text).hidden.strip():
+    if "<" in text and _MARKED.search(utf8(text)) and reading(text).hidden.strip():
         return 0, len(text)
     return _invisible(text) if "invisible" in text else None
 
 
+def _suspects(items: Sequence[Item]) -> set[int]:
+    """The places of posts and profiles whose markup may hide something: one search through all of their texts."""
+    places: list[int] = []
+    texts: list[str] = []
+    for place, item in enumerate(items):
+        read = item.object.get
+        for text in (read("content"), read("summary")):
+            if text and isinstance(text, str) and item.kind in WRITTEN:
+                places.append(place)
+                texts.append(text)
+    found = {
+        place for place, text in zip(places, texts, strict=True) if "invisible" in text and not _plainly_linked(text)
+    }
+    joined = list(map(utf8, texts))
+    ends = list(accumulate(len(text) + 1 for text in joined))
+    # Between newlines, so that the end of one text cannot take the beginning of a mark from the next.
+    for match in _MARKED.finditer(b"\n".join(joined)):
+        found.add(places[bisect_right(ends, match.start())])
+    return found
+
+
+def _plainly_linked(text: str) -> bool:
+    """Is ``invisible`` written only where Mastodon writes it, inside links?"""
+    place = text.find("invisible")
+    while place >= 0:
+        begun = text.rfind("<a ", 0, place)
+        if begun < 0 or text.find("</a", begun, place) >= 0:
+            return False
+        end = text.find("</a", place)
+        place = text.find("invisible", end) if end >= 0 else -1
+    return True
+
+
 def _invisible(text: str) -> tuple[int, int] | None:
     """Mastodon hides the ends of long addresses inside links in this way, which is no secret; outside it is one."""
-    if all(map(_linked, text.split("</a"))):
+    if _plainly_linked(text):
         return None
     linked = False
     for token in _TOKEN.finditer(text):
@@ -128,12 +172,6 @@ def _invisible(text: str) -> tuple[int, int] | None:
             if within and text[end + 1 : end + 2].strip(" <"):
                 return start, end + 1
     return None
-
-
-def _linked(stretch: str) -> bool:
-    """From the end of one link to the end of the next: does nothing invisible come before the link begins?"""
-    place = stretch.find("invisible")
-    return place < 0 or 0 <= stretch.find("<a ") < place
 
 
 def _meant(hit: Hit) -> bool:

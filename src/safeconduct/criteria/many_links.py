@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from safeconduct.contracts import Batch
+from safeconduct.criteria._links import linked
 from safeconduct.criteria._posts import WRITTEN, counted, places
 from safeconduct.model import Basis, Confidence, Finding, Link
 
@@ -26,11 +27,8 @@ class ManyLinks:
         self._most = more_than
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
-        for index, item in enumerate(batch.items):
-            if item.kind not in WRITTEN:
-                continue
-            links = batch.links(index)
-            if len(links) <= self._most:
+        for _, item, links in linked(batch).items:
+            if len(links) <= self._most or item.kind not in WRITTEN:
                 continue
             different: dict[str, Link] = {link.href: link for link in links if link.role == "link"}
             if len(different) > self._most:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import ClassVar
 
 from safeconduct.contracts import Batch
 from safeconduct.criteria._posts import DATED, present, zoned
-from safeconduct.model import Basis, Confidence, Finding
+from safeconduct.model import Basis, Confidence, Evidence, Finding
+
+_DATE = (Evidence("/published"),)
 
 
 class Old:
@@ -29,14 +31,20 @@ class Old:
         self._days = days
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
+        now = zoned(batch.as_of)
         try:
-            line = zoned(batch.as_of) - timedelta(days=self._days)
+            line = now - timedelta(days=self._days)
         except OverflowError:  # older than time itself: nothing is
             return
+        name, sure, exact = self.name, Confidence.HIGH, Basis.EXACT
+        said: dict[tuple[int, int], str] = {}  # most imports are old, and hold many posts of one day
         for item in batch.items:
-            published = item.published
-            if published is None or item.kind not in DATED or zoned(published) >= line:
+            if item.published is None or (published := zoned(item.published)) >= line or item.kind not in DATED:
                 continue
-            age = (zoned(batch.as_of) - zoned(published)).days
-            reason = f"Written {published.date().isoformat()}, {age} days ago; the line here is {self._days}"
-            yield Finding(item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, present(item, "published"))
+            days = published.toordinal(), (now - published).days
+            reason = said.get(days) or said.setdefault(days, self._reason(*days))
+            where = _DATE if "published" in item.object else present(item, "published")
+            yield Finding(item.number, name, sure, exact, reason, where)
+
+    def _reason(self, day: int, age: int) -> str:
+        return f"Written {date.fromordinal(day).isoformat()}, {age} days ago; the line here is {self._days}"

@@ -27,11 +27,13 @@ class OthersWords:
     name: ClassVar[str] = "others-words"
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
+        boost = Kind.BOOST
         for item in batch.items:
-            if item.kind not in DATED:
+            kind = item.kind
+            if kind not in DATED:
                 continue
             thing = item.object
-            if item.kind is Kind.BOOST:
+            if kind is boost:
                 yield from self._boost(item, batch.owner)
                 continue
             content = thing.get("content")
@@ -41,7 +43,7 @@ class OthersWords:
                 yield from self._quote(item, batch.owner)
             if isinstance(thing.get("inReplyTo"), dict):
                 yield from self._inlined(item, "inReplyTo", batch.owner, "The post it answers")
-            if _full(thing.get("replies")):
+            if (replies := thing.get("replies")) and _full(replies):
                 yield from self._replies(item, batch.owner)
 
     def _boost(self, item: Item, owner: str) -> Iterable[Finding]:

@@ -11,6 +11,7 @@ import phonenumbers
 
 from safeconduct.contracts import Batch
 from safeconduct.criteria._candidates import CANDIDATES, NATIONAL
+from safeconduct.criteria._links import linked
 from safeconduct.criteria._numbers import card, iban
 from safeconduct.criteria._posts import WRITTEN, counted, matched
 from safeconduct.model import Basis, Confidence, Evidence, Finding, Hit, Item, Pattern
@@ -34,6 +35,7 @@ _SURE = {
 }
 _TAG = re.compile(r"<[^>]*>")
 _BEFORE = re.compile(r"^[^+(\d]*")
+_FIRST = "tTmMgG"  # how ``tel:``, ``mailto:`` and ``geo:`` begin
 _FIGURE = re.compile(r"-?\d{1,3}\.\d+")
 
 
@@ -80,17 +82,16 @@ class PersonalData:
             if self._holds(hit, batch.acct):
                 places = seen.setdefault(hit.item, {}).setdefault(hit.pattern.label, set())
                 places.add((hit.field.pointer, hit.start, hit.end))
+        for index, _, links in linked(batch).items:
+            for link in links:
+                if link.href[:1] in _FIRST and (kind := _scheme(link.href)):
+                    seen.setdefault(index, {}).setdefault(kind, set()).add((link.pointer, 0, 0))
         for index, item in enumerate(batch.items):
-            if item.kind not in WRITTEN:
-                continue
-            found = seen.get(index, {})
-            for link in batch.links(index):
-                if kind := _scheme(link.href):
-                    found.setdefault(kind, set()).add((link.pointer, 0, 0))
             if "location" in item.object and _located(item.object["location"]):
-                found.setdefault("place", set()).add(("/location", 0, 0))
-            if found:
-                yield from self._findings(item, found)
+                seen.setdefault(index, {}).setdefault("place", set()).add(("/location", 0, 0))
+        for index in sorted(seen):
+            if batch.items[index].kind in WRITTEN:
+                yield from self._findings(batch.items[index], seen[index])
 
     def _findings(self, item: Item, found: dict[str, set[tuple[str, int, int]]]) -> Iterable[Finding]:
         for kind in self._kinds:

@@ -22,8 +22,9 @@ class Poll:
     name: ClassVar[str] = "poll"
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
+        poll = Kind.POLL
         for item in batch.items:
-            if item.kind is Kind.POLL:
+            if item.kind is poll:
                 yield self._found(item)
 
     def _found(self, item: Item) -> Finding:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from safeconduct.contracts import Batch
+from safeconduct.criteria._links import towards
 from safeconduct.criteria._posts import POSTS, counted, matched, places, seen
 from safeconduct.model import Basis, Confidence, Finding, Hit, Item, Kind, Link, Pattern
 from safeconduct.screening.domains import DomainSet
@@ -60,15 +61,12 @@ class Selling:
         said: dict[int, list[Hit]] = {}
         for hit in matched(batch, self):
             said.setdefault(hit.item, []).append(hit)
-        find = self._hosts.find
-        for index, item in enumerate(batch.items):
-            shops: dict[str, list[Link]] = {}
-            for link in batch.links(index):
-                if link.role == "link" and link.host and (host := find(link.host)):
-                    shops.setdefault(host, []).append(link)
-            if shops:
-                yield from self._linked(item, shops)
-            elif index in said and (item.kind in POSTS or item.kind is Kind.PROFILE):
+        shops = towards(batch, self._hosts)
+        for index in sorted(said.keys() | shops.keys()):
+            item = batch.items[index]
+            if index in shops:
+                yield from self._linked(item, shops[index])
+            elif item.kind in POSTS or item.kind is Kind.PROFILE:
                 yield self._said(item, said[index])
 
     def _linked(self, item: Item, shops: dict[str, list[Link]]) -> Iterable[Finding]:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from safeconduct.contracts import Batch
+from safeconduct.criteria._links import towards
 from safeconduct.criteria._posts import places
-from safeconduct.model import Basis, Confidence, Finding, Link
+from safeconduct.model import Basis, Confidence, Finding
 from safeconduct.screening.domains import DomainSet
 
 _WELL_KNOWN = """
@@ -42,12 +43,8 @@ class Shortener:
         self._hosts = DomainSet(hosts)
 
     def inspect(self, batch: Batch) -> Iterable[Finding]:
-        find = self._hosts.find
-        for index, item in enumerate(batch.items):
-            found: dict[str, list[Link]] = {}
-            for link in batch.links(index):
-                if link.role == "link" and link.host and (host := find(link.host)):
-                    found.setdefault(host, []).append(link)
+        for index, found in towards(batch, self._hosts).items():
+            number = batch.items[index].number
             for host, links in found.items():
                 reason = f"A short link of {host}: where it goes cannot be seen"
-                yield Finding(item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, places(links), host)
+                yield Finding(number, self.name, Confidence.HIGH, Basis.EXACT, reason, places(links), host)
