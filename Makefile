@@ -10,7 +10,7 @@ READY_DEV := $(VENV)/.ready-dev
 OUT ?= demo-out
 ARCHIVE ?=
 
-.PHONY: demo desk test prove lint bench docs lock browser clean
+.PHONY: demo desk test prove lint bench docs lock browser axe styles clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
@@ -41,10 +41,21 @@ browser:
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium chromium-driver >/dev/null; } \
 	  || echo "No Chromium here and no right to install it: the browser tests will say so and be skipped."
 
-test: $(READY_DEV) browser lint
+# The newest accessibility checks, for the tests only; nothing of it is kept here or installed with Safeconduct.
+axe:
+	@test -f node_modules/axe-core/axe.min.js || { command -v npm >/dev/null && \
+	  npm install --silent --no-save --no-package-lock --no-audit --no-fund axe-core@latest; } \
+	  || echo "No npm here, or no network: the accessibility tests will say so and be skipped."
+
+# The look of the desk, from src/safeconduct_desk/styles; only after a change there
+styles:
+	@command -v npm >/dev/null || { echo "Node 20 or newer is needed for this, and only for this"; exit 1; }
+	cd src/safeconduct_desk/styles && npm ci --silent --no-audit --no-fund && npm run --silent build
+
+test: $(READY_DEV) browser axe lint
 	$(BIN)/pytest -n 2 -m "not prove"
 
-prove: $(READY_DEV) browser
+prove: $(READY_DEV) browser axe
 	$(BIN)/pytest -m "prove or not prove"
 
 lint: $(READY_DEV)
