@@ -175,3 +175,12 @@ def test_gates_need_no_capitals_in_folded_text() -> None:
         for letter in map(chr, range(0x20000)):
             if not "\ud800" <= letter <= "\udfff" and loose.search(letter) and not strict.search(letter):
                 assert fold(letter) != letter, hex(ord(letter))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_mark_apart_hides_nothing_and_no_gate_looks_into_the_next_text(engine: str) -> None:
+    automaton = Automaton([Pattern("buy")], engine)
+    seen = automaton.scan([[Text(Field("/content", "b u y\u0301"))], [Text(Field("/content", "b u ý"))], []])
+    beside = automaton.scan([[Text(Field("/summary", "b u ý")), Text(Field("/content", "mо n"))]])
+    assert [(hit.item, hit.view) for _, hit in seen] == [(0, "joined")]
+    assert beside == []

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, repeat
 from operator import attrgetter
 from pathlib import Path
@@ -65,6 +65,15 @@ class _Flat:
         self.owners = list(chain.from_iterable(map(repeat, range(len(items)), map(len, items))))
         self.plain: list[str] = list(map(_PLAIN, self.texts))
         self.folded: list[str] = list(map(_FOLDED, self.texts))
+
+    @cached_property
+    def changed(self) -> tuple[list[int], list[str]]:
+        """The plain texts that folding could change by more than case, white space and controls: where, and what."""
+        wide = [place for place, text in enumerate(self.plain) if not text.isascii()]
+        if not may_change(utf8("".join([self.plain[place] for place in wide]))):
+            return [], []
+        places = [place for place in wide if may_change(utf8(self.plain[place]))]
+        return places, [self.plain[place].casefold().replace("\n", " ") for place in places]
 
 
 class _Sieve(NamedTuple):
@@ -234,14 +243,10 @@ class Automaton:
 
     def _unfolded(self, literals: LookUp, flat: _Flat) -> Asked:
         """The atoms in plain texts that folding takes out.  No atom has white space in it."""
-        wide = [place for place, text in enumerate(flat.plain) if not text.isascii()]
-        if not wide or not may_change(utf8("".join([flat.plain[place] for place in wide]))):
-            return set()
-        changed = [place for place in wide if may_change(utf8(flat.plain[place]))]
-        texts = [flat.plain[place].casefold().replace("\n", " ") for place in changed]
+        places, texts = flat.changed
         return {
-            (flat.owners[changed[place]], form.number)
-            for place, forms in literals.find(Joined(texts))
+            (flat.owners[places[place]], form.number)
+            for place, forms in (literals.find(Joined(texts)) if texts else ())
             for form in forms
             if form.kind == _ATOM and self._holds(form, texts[place])
         }
@@ -275,13 +280,23 @@ class Automaton:
     # --- literals in disguise ------------------------------------------------------------------------
 
     def _opened(self, flat: _Flat, joined: Joined) -> dict[int, set[str]]:
-        """The items that may be disguised, and how."""
+        """The items that may be disguised, and how.  A letter with its mark apart is a plain letter to a reader, so
+        where folding makes one of both, the text as it was is watched too."""
         opened: dict[int, set[str]] = {}
-        wide = [place for place, text in enumerate(flat.folded) if not text.isascii()]
-        for watch in self._watches:
-            places = wide if watch.wide else range(len(flat.folded))
-            for place, number in watch.engine.find(Joined([flat.folded[n] for n in wide]) if watch.wide else joined):
-                opened.setdefault(flat.owners[places[place]], set()).add(watch.views[number])
+        every = range(len(flat.folded))
+        wide = [place for place in every if not flat.folded[place].isascii()]
+        places, texts = flat.changed
+        rows: list[tuple[bool, Sequence[int], Joined]] = [
+            (True, wide, Joined([flat.folded[place] for place in wide])),
+            (False, every, joined),
+        ]
+        if texts:
+            rows += [(both, places, Joined(texts)) for both in (True, False)]
+        for is_wide, row, buffer in rows:
+            for watch in self._watches if row else ():
+                if watch.wide == is_wide:
+                    for place, number in watch.engine.find(buffer):
+                        opened.setdefault(flat.owners[row[place]], set()).add(watch.views[number])
         return opened
 
     def _scan_disguised(self, literals: LookUp, flat: _Flat, opened: dict[int, set[str]], found: _Found) -> None:

@@ -22,19 +22,21 @@ from safeconduct.screening.expressions import options, relaxed
 from safeconduct.screening.texts import utf8
 
 Place = tuple[int, int]  # (number of the literal, byte offset of its end)
+_BETWEEN = "\n" * 4  # more than any gate passes over, so that no match goes from one text into the next
 
 
 class Joined:
-    """Texts that hold no newline, one after the other with a newline between."""
+    """Texts that hold no newline, one after the other with newlines between."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self.data = utf8("\n".join(texts))
+        self.data = utf8(_BETWEEN.join(texts))
 
     @cached_property
     def ends(self) -> Any:
-        """Where each text but the last ends, in bytes (a numpy array): a match that ends at ``n`` is in the text
-        whose number ``searchsorted(ends, n)`` tells."""
-        return numpy.flatnonzero(numpy.frombuffer(self.data, dtype=numpy.uint8) == 10)
+        """Up to where a match of each text but the last can end, in bytes (a numpy array): one that ends at ``n`` is
+        in the text whose number ``searchsorted(ends, n)`` tells."""
+        newlines = numpy.flatnonzero(numpy.frombuffer(self.data, dtype=numpy.uint8) == 10)
+        return newlines[len(_BETWEEN) - 1 :: len(_BETWEEN)]
 
 
 class Literals(Protocol):
@@ -96,7 +98,7 @@ class PortableGates:
         self._find = PortableExpressions(expressions).find
 
     def find(self, joined: Joined) -> set[tuple[int, int]]:
-        lines = joined.data.split(b"\n")
+        lines = joined.data.split(_BETWEEN.encode())
         return {(place, number) for place, line in enumerate(lines) for number in self._find(line)}
 
 
