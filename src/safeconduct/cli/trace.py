@@ -24,7 +24,8 @@ from safeconduct.steps.transfer import find
 @click.option("--journal", "whole_journal", is_flag=True, help="With --transfer: every entry of its journal, checked.")
 @common
 def command(thing: str, whole_journal: bool, home: Path, as_json: bool, **given: Any) -> None:
-    """Everything known about THING: an old or new id, an address, a SHA-256, an actor, a place in the archive.
+    """Everything known about THING: an old or new id, an address, an actor, a place in the archive, or the SHA-256 of
+    a post, of a delivered picture or of the archive.
 
     With options only: all items that fit, such as everything quarantined in one transfer.  With nothing: all transfers.
     """
