@@ -2,8 +2,9 @@
 
 A collection of gigabytes is one array in one object.  A window of 256 KiB slides over it.  To cut a window into
 elements, a place that looks like the seam between two elements is guessed from behind, and msgspec reads
-everything up to there as a list of raw values.  JSON is read from left to right without ambiguity, so if that
-succeeds the seam is real; if not, the next guess or the exact scanner decides (about ten times slower).
+everything up to there as a list of values.  JSON is read from left to right without ambiguity, so if that
+succeeds the seam is real; if not, the next guess or the exact scanner decides (about ten times slower).  As long
+as one seam after the other is found, the scanner sees only the first element and the last.
 """
 
 from __future__ import annotations

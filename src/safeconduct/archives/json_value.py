@@ -3,6 +3,8 @@
 Two ways to the same value.  The quick one is msgspec with a type that knows neither deep nesting nor integers
 beyond 2^53, and a proof that no key was lost: writing the value again gives the same bytes, or the keys in the
 text are as many as in the value.  Whatever does not pass goes the exact way, which can tell what is odd.
+Many values are made at once where they may be: if writing them all gives the text, that is the proof for each,
+and what was written for each is its bytes.
 """
 
 from __future__ import annotations
