@@ -125,17 +125,14 @@ def _hidden(text: str) -> tuple[int, int] | None:
 
 def _suspects(items: Sequence[Item]) -> set[int]:
     """The places of posts and profiles whose markup may hide something: one search through all of their texts."""
-    places: list[int] = []
-    texts: list[str] = []
+    places, texts = list[int](), list[str]()
     for place, item in enumerate(items):
-        read = item.object.get
-        for text in (read("content"), read("summary")):
+        for text in (item.object.get("content"), item.object.get("summary")):
             if text and isinstance(text, str) and item.kind in WRITTEN:
                 places.append(place)
                 texts.append(text)
-    found = {
-        place for place, text in zip(places, texts, strict=True) if "invisible" in text and not _plainly_linked(text)
-    }
+    pairs = zip(places, texts, strict=True)
+    found = {place for place, text in pairs if "invisible" in text and not _plainly_linked(text)}
     joined = list(map(utf8, texts))
     ends = list(accumulate(len(text) + 1 for text in joined))
     # Between newlines, so that the end of one text cannot take the beginning of a mark from the next.
