@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from allauth.decorators import rate_limit
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
@@ -22,22 +23,29 @@ from safeconduct_desk.models import Arrival, Community, Member, Role
 
 View = Callable[..., HttpResponse]
 OPEN_PREFIXES = ("/static/", "/set-up/", "/healthz", "/readyz")
+# Resources of the API ask for a token (or a session) themselves, each operation for its own scope.
+API = "ninja."
 
 
 def role_of(user: User | AnonymousUser) -> Role | None:
     """The role of whoever is signed in; ``None`` for a stranger."""
-    if not isinstance(user, User):
-        return None
-    member, _ = Member.objects.get_or_create(user=user)
-    return Role(member.role)
+    return Role(_member(user).role) if isinstance(user, User) else None
 
 
 def member_of(request: HttpRequest) -> Member:
     """The member who is signed in."""
     if not isinstance(request.user, User):
         raise PermissionDenied
-    member, _ = Member.objects.get_or_create(user=request.user)
-    return member
+    return _member(request.user)
+
+
+def _member(user: User) -> Member:
+    """Their member, made when they come for the first time; asked of the database once a request."""
+    try:
+        return user.member
+    except Member.DoesNotExist:
+        user.member, _new = Member.objects.get_or_create(user=user)
+        return user.member
 
 
 def door(least: Role | None) -> Callable[[View], View]:
@@ -62,6 +70,12 @@ def door(least: Role | None) -> Callable[[View], View]:
     return wrap
 
 
+def slowed(action: str) -> Callable[[View], View]:
+    """As many POSTs as ``settings.ACCOUNT_RATE_LIMITS[action]`` allows; after that 429."""
+    limited: Callable[[View], View] = rate_limit(action=action)
+    return limited
+
+
 def arrival_for(request: HttpRequest, name: str) -> Arrival:
     """The arrival of this name, if the one who asks may see it.  Otherwise there is none: a 404, not a 403."""
     arrival = Arrival.objects.filter(name=name).first()
@@ -77,7 +91,7 @@ def may_see(user: User | AnonymousUser, arrival: Arrival) -> bool:
 
 
 class Doors:
-    """Nothing is shown before the desk is set up, except how to do that."""
+    """Nothing is shown before the desk is set up, except how to do that; no view without a door; nothing is cached."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -85,4 +99,12 @@ class Doors:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not Community.is_set_up() and not request.path.startswith(OPEN_PREFIXES):
             return redirect("set-up")
-        return self._get_response(request)
+        response = self._get_response(request)
+        if not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
+        return response
+
+    def process_view(self, request: HttpRequest, view: View, *_: object) -> None:
+        """A view that does not say who may open it is closed."""
+        if not hasattr(view, "door") and not view.__module__.startswith(API):
+            raise PermissionDenied

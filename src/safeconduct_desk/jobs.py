@@ -22,16 +22,18 @@ from django.db import close_old_connections, connection
 
 from safeconduct import __version__
 from safeconduct.errors import SafeconductError
-from safeconduct_desk import delivering, screening, watchdog
+from safeconduct_desk import delivering, oauth, screening, watchdog
 from safeconduct_desk.models import Arrival
 
 QUEUE = "desk"
 log = logging.getLogger("safeconduct.desk")
 VERBS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
-    "screen": (("read", screening.read), ("shape", screening.shape), ("ready", screening.ready)),
+    "screen": (
+        ("read", screening.read), ("shape", screening.shape), ("prove", oauth.prove), ("ready", screening.ready),
+    ),
     "apply": (("plan", delivering.plan), ("deliver", delivering.deliver), ("settle", delivering.settle)),
     "undo": (("hide", delivering.hide), ("take back", delivering.take_back)),
-}
+}  # fmt: skip
 
 
 def start(verb: str, arrival: Arrival, *given: Any) -> None:

@@ -6,7 +6,9 @@
 | ``SAFECONDUCT_DESK_DATABASE`` | an SQLite file in that folder | ``postgresql://user:password@host/name`` |
 | ``SAFECONDUCT_DESK_STORE`` | files in that folder | ``s3://bucket/prefix`` (keys from ``AWS_*``) |
 | ``SAFECONDUCT_DESK_HOSTS`` | this machine only | names under which the desk is reached, with commas between |
-| ``SAFECONDUCT_DESK_BEHIND_PROXY`` | no | ``yes``: a proxy in front speaks HTTPS and sets ``X-Forwarded-Proto`` |
+| ``SAFECONDUCT_DESK_BEHIND_PROXY`` | no | ``yes``: a proxy in front speaks HTTPS (``X-Forwarded-Proto``, ``-For``) |
+| ``SAFECONDUCT_DESK_OIDC`` | none | the issuer of your single sign-on, as ``https://id.garden.example/realms/garden`` |
+| ``SAFECONDUCT_DESK_OIDC_CLIENT``, ``…_SECRET``, ``…_NAME`` | | what it calls this desk, the secret, its own name |
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from django.conf import global_settings
 
 
 def _secret(path: Path) -> str:
@@ -54,6 +57,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
@@ -107,10 +111,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -118,11 +119,53 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/sign-in/"
+
+# Nobody here is asked for an e-mail address: names and passwords, passkeys, one-time codes, or another server.
+ACCOUNT_ADAPTER = "safeconduct_desk.accounts.Accounts"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_USERNAME_MIN_LENGTH = 2
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if BEHIND_PROXY else "http"
+ACCOUNT_RATE_LIMITS = {"elsewhere": "10/m/ip", "invitation": "20/m/ip"}
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
+MFA_ADAPTER = "safeconduct_desk.accounts.Factors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # clocks of telephones are some seconds off
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not BEHIND_PROXY  # browsers allow it for http://localhost only
+SOCIALACCOUNT_ADAPTER = "safeconduct_desk.accounts.Elsewhere"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a link: ``form-action`` lets no form lead away from here
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": os.environ.get("SAFECONDUCT_DESK_OIDC_NAME") or "Single sign-on",
+                "client_id": os.environ.get("SAFECONDUCT_DESK_OIDC_CLIENT", ""),
+                "secret": os.environ.get("SAFECONDUCT_DESK_OIDC_SECRET", ""),
+                "settings": {"server_url": server, "token_auth_method": "client_secret_post"},
+            }
+            for server in filter(None, [os.environ.get("SAFECONDUCT_DESK_OIDC")])
+        ],
+    }
+}
+# In the database: attempts to sign in are counted by all processes together.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "desk_cache"}}
 
 LANGUAGE_CODE = "en"
 USE_I18N = True
 LOCALE_PATHS = [Path(__file__).parent / "locale"]
+# Only what is translated here: a page that says it is Arabic must not be read out in English.
+LANGUAGES = [
+    (code, name) for code, name in global_settings.LANGUAGES
+    if code == LANGUAGE_CODE or any((path / code / "LC_MESSAGES" / "django.mo").exists() for path in LOCALE_PATHS)
+]  # fmt: skip
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -148,9 +191,11 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_REFERRER_POLICY = "same-origin"  # "no-referrer" makes browsers send "Origin: null", which CSRF refuses
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
+if BEHIND_PROXY:  # "__Host-": no other host of the same domain can set them
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-desk", "__Host-desk-csrf"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600

@@ -21,5 +21,4 @@ def _of(package: str, places: object) -> list[URLPattern | URLResolver]:
 urlpatterns = [
     *_of("safeconduct_desk.pages", pages.__path__),
     path("api/v1/", include(_of("safeconduct_desk.api", api.__path__))),
-    path("accounts/", include("allauth.urls")),
 ]

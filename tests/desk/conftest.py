@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -30,10 +29,9 @@ READ = ("state", "report", "shape", "actor", "acct", "sha256", "proof", "items",
 
 @pytest.fixture(autouse=True)
 def folder(settings: Settings, tmp_path: Path) -> Path:
-    """The desk's folder, fresh; nobody has tried to sign in yet."""
+    """The desk's folder, fresh."""
     settings.FOLDER = tmp_path / "desk"
     settings.FOLDER.mkdir()
-    cache.clear()
     return Path(settings.FOLDER)
 
 
