@@ -65,6 +65,7 @@ def row(arrival: Arrival) -> dict[str, object]:
         "address": address(arrival),
         "origin": origin(arrival),
         "shape": SHAPES.get(State(arrival.state), "○"),
+        "reviewed": arrival.state == State.WAITING and arrival.minutes > 0,
         "at_work": arrival.state in AT_WORK,
         "claimed_by": arrival.claimed_by.pseudonym if arrival.claimed_by else "",
     }

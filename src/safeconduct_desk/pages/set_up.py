@@ -31,8 +31,13 @@ class SetUp(forms.Form):
     policy = forms.ChoiceField(
         label=_("The policy to begin with"), choices=[(name, name) for name in presets()], initial="careful"
     )
-    name = forms.CharField(label=_("Your name for signing in"), max_length=60)
-    password = forms.CharField(label=_("Your password"), widget=forms.PasswordInput, min_length=12)
+    name = forms.CharField(
+        label=_("Your name for signing in"), max_length=60, widget=forms.TextInput({"autocomplete": "username"})
+    )
+    password = forms.CharField(
+        label=_("Your password"), min_length=12, help_text=_("At least 12 characters; a few words are good."),
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+    )  # fmt: skip
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]

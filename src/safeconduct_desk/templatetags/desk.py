@@ -18,6 +18,7 @@ Rows are pairs of a label and a number, as a list or a mapping.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -57,6 +58,7 @@ CLASSES = {
 }  # fmt: skip
 PARTS = 6  # patterns that one_bar can tell apart
 LABEL = 40  # characters of a label beside a bar; the table behind has all of them
+TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")  # "moc.live" must not be read as "evil.com"
 _charts = itertools.count(1)
 
 
@@ -98,7 +100,9 @@ def since(value: object) -> SafeString | str:
     if not isinstance(moment, datetime):
         return ""
     passed = max(0, int((timezone.now() - moment).total_seconds()))
-    if passed < 3600:
+    if passed < 60:
+        said = gettext("just now")
+    elif passed < 3600:
         said = ngettext("%(n)s minute", "%(n)s minutes", passed // 60) % {"n": passed // 60}
     elif passed < 2 * 86400:
         said = ngettext("%(n)s hour", "%(n)s hours", passed // 3600) % {"n": passed // 3600}
@@ -121,7 +125,13 @@ def _moment(value: object) -> datetime | date | None:
 @register.simple_tag
 def who(name: object) -> SafeString:
     """A name, address or file name of others: text, kept apart from the direction of the words around it."""
-    return format_html("<bdi>{}</bdi>", name)
+    return format_html("<bdi>{}</bdi>", plain(name))
+
+
+@register.filter
+def plain(text: object) -> str:
+    """Text of others in which nothing turns the reading direction round: one sees that something was there."""
+    return TURNING.sub("\N{REPLACEMENT CHARACTER}", str(text))
 
 
 @register.simple_tag
@@ -203,7 +213,7 @@ def _parts(shown: list[tuple[str, float]]) -> list[dict[str, Any]]:
 
 def _pairs(rows: Rows) -> list[tuple[str, float]]:
     given = rows.items() if isinstance(rows, Mapping) else rows or ()
-    return [(str(label), value) for label, value in given]
+    return [(plain(label), value) for label, value in given]
 
 
 @register.inclusion_tag("desk/_field.html")

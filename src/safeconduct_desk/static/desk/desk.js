@@ -1,4 +1,4 @@
-// Everything works without this file. It adds keys, and puts the reader where the errors are.
+// Everything works without this file. It adds keys.
 (() => {
   "use strict";
   const typing = (place) => place.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
@@ -47,6 +47,4 @@
   });
 
   for (const one of document.querySelectorAll("[data-key]")) one.setAttribute("aria-keyshortcuts", one.dataset.key);
-  const wrong = document.querySelector("[data-focus]");
-  if (wrong) wrong.focus();
 })();

@@ -1,0 +1,232 @@
+"""Every page of the desk in a real Chromium, before axe-core: light and dark, both directions, wide and at 320 pixels.
+
+``/gallery/`` shows every kind of field and chart.
+
+A new page is one more entry in ``PAGES``; its people are the fixtures of ``conftest``, ``{arrival}`` in an address is
+the name of Alice's import, which waits for a decision.  With ``errors``, the form that this selector finds is sent as
+it is, empty, and looked at again.
+
+``SAFECONDUCT_SHOTS=folder`` keeps a picture of each page in each look.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django.fixtures import Settings
+from pytest_django.live_server_helper import LiveServer
+from selenium import webdriver
+
+from safeconduct_desk import setup
+from safeconduct_desk.models import Arrival, Group
+from tests.browser.conftest import browser, log
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+SHOTS = os.environ.get("SAFECONDUCT_SHOTS", "")
+MESSY = "\u202ewren\u202c<b>@a-very-long-name-that-nobody-can-break-in-a-sensible-place.example"
+__all__ = ["browser"]
+pytestmark = pytest.mark.browser
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page to look at: its address, who looks, and which form is sent empty to see its errors."""
+
+    address: str
+    who: str = "carol"
+    errors: str = ""
+    set_up: bool = True
+
+    def __str__(self) -> str:
+        words = f"{self.who} {self.address}".strip("/ ").replace("/", "_").replace("?", "_")
+        return f"{words} errors" if self.errors else words
+
+
+PAGES = (
+    Page("/set-up/?code={code}", "", set_up=False),
+    Page("/set-up/?code={code}", "", set_up=False, errors="main form"),
+    Page("/set-up/?code=wrong", "", set_up=False),
+    Page("/"),
+    Page("/?show=mine"),
+    Page("/?show=closed", "olga"),
+    Page("/no-such-page/"),
+    Page("/gallery/"),
+    Page("/gallery/", errors="main form"),
+    Page("/sign-in/", ""),
+    Page("/sign-in/", "", errors="main form"),
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How somebody looks at a page."""
+
+    scheme: str
+    language: str
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.scheme}-{self.language}-{self.width}"
+
+
+# Each pair of two of these three meets at least once.
+LOOKS = (
+    Look("light", "en", 1280), Look("dark", "ar", 1280), Look("light", "ar", 320), Look("dark", "en", 320),
+)  # fmt: skip
+
+
+@pytest.fixture
+def looked_at(browser: webdriver.Chrome, settings: Settings) -> Iterator[webdriver.Chrome]:
+    """The browser, with no cookies and at its own size afterwards; the desk as if it spoke Arabic too."""
+    settings.ROOT_URLCONF = "tests.desk.gallery"
+    settings.LANGUAGES = [("en", "English"), ("ar", "Arabic")]
+    browser.delete_all_cookies()
+    yield browser
+    browser.delete_all_cookies()
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    browser.get("about:blank")
+
+
+@pytest.fixture
+def people(request: pytest.FixtureRequest) -> dict[str, User]:
+    """Everybody, by name, and imports in every state."""
+    screened: Arrival = request.getfixturevalue("screened")
+    everybody = {name: request.getfixturevalue(name) for name in ("alice", "carol", "erin", "olga")}
+    for state in Arrival.State:
+        Arrival.objects.create(
+            person=everybody["alice"], state=state, acct=f"wren@{state}.example", filename="x.zip", items=9412,
+            held=118, minutes=6, progress={"step": "read", "done": 4000, "of": 9412},
+            problem="The file ends too early. Ask for it again." if state == "broken" else "",
+        )  # fmt: skip
+    Arrival.objects.create(person=everybody["alice"], state="waiting", acct=MESSY, claimed_by=everybody["erin"].member)
+    Group.objects.filter(arrival=screened).update(excerpt=MESSY)
+    return everybody
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_page_can_be_used_by_everybody(
+    page: Page, looked_at: webdriver.Chrome, live_server: LiveServer, request: pytest.FixtureRequest
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not here: `make axe` fetches it with npm")
+    address = live_server.url + _ready(page, looked_at, live_server, request)
+    found = {str(look): _seen(looked_at, address, page, look) for look in LOOKS}
+    assert {look: wrong for look, wrong in found.items() if wrong} == {}
+
+
+def _ready(page: Page, driver: webdriver.Chrome, live_server: LiveServer, request: pytest.FixtureRequest) -> str:
+    """Everything that the page is about, and whoever opens it signed in; returns the address."""
+    names = {"code": setup.code(), "arrival": ""}
+    if page.set_up:
+        people: dict[str, User] = request.getfixturevalue("people")
+        screened: Arrival = request.getfixturevalue("screened")
+        names |= {"arrival": screened.name, "group": str(screened.groups.values_list("pk", flat=True)[0])}
+        driver.get(f"{live_server.url}/static/desk/icon.svg")
+        if page.who:
+            _sign_in(driver, people[page.who])
+    return page.address.format(**names)
+
+
+def _sign_in(driver: webdriver.Chrome, user: User) -> None:
+    client = Client()
+    client.force_login(user)
+    name = django_settings.SESSION_COOKIE_NAME
+    driver.add_cookie({"name": name, "value": client.cookies[name].value, "path": "/"})
+
+
+def _seen(driver: webdriver.Chrome, address: str, page: Page, look: Look) -> list[str]:
+    """Everything that is wrong with a page in one look."""
+    _dress(driver, address, look)
+    driver.get(address)
+    log(driver, "browser")
+    if page.errors:
+        _send_empty(driver, page.errors)
+    if SHOTS:
+        _shoot(driver, page, look)
+    wrong = [f"refused: {one}" for one in driver.execute_script("return window.refused")]
+    said = [one for one in log(driver, "browser") if one["level"] in {"SEVERE", "WARNING"}]
+    wrong += [
+        f"{one['level']}: {one['message']}" for one in said if "responded with a status of 4" not in one["message"]
+    ]
+    wrong += [f"from elsewhere: {one}" for one in driver.execute_script(ELSEWHERE)]
+    wrong += [f"wider than the window: {one}" for one in driver.execute_script(TOO_WIDE)]
+    assert driver.execute_script("return document.documentElement.lang") == look.language, "not the desk's own page"
+    return wrong + _axe(driver)
+
+
+def _dress(driver: webdriver.Chrome, address: str, look: Look) -> None:
+    metrics = {"width": look.width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    feature = {"name": "prefers-color-scheme", "value": look.scheme}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": [feature]})
+    cookie = {"name": "django_language", "value": look.language, "url": address}
+    driver.execute_cdp_cmd("Network.setCookie", cookie)
+
+
+def _send_empty(driver: webdriver.Chrome, selector: str) -> None:
+    driver.execute_script(EMPTY, selector)
+    driver.implicitly_wait(10)
+    driver.find_element("css selector", ".govuk-error-summary")
+    driver.implicitly_wait(0)
+
+
+def _axe(driver: webdriver.Chrome) -> list[str]:
+    driver.execute_script(AXE.read_text(encoding="utf-8"))
+    driver.set_script_timeout(60)
+    answer: dict[str, Any] = driver.execute_async_script(RUN)
+    assert "error" not in answer, answer
+    assert answer["passes"] > 10, "axe looked at hardly anything"
+    return [f"{one['id']}: {one['help']}: {node}" for one in answer["violations"] for node in one["nodes"]]
+
+
+def _shoot(driver: webdriver.Chrome, page: Page, look: Look) -> None:
+    folder = Path(SHOTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    height = int(driver.execute_script("return document.documentElement.scrollHeight"))
+    metrics = {"width": look.width, "height": max(400, min(height, 4000)), "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    driver.save_screenshot(str(folder / f"{page}-{look}.png"))
+
+
+EMPTY = """
+const form = document.querySelector(arguments[0]);
+for (const field of form.querySelectorAll("input:not([type=hidden]), textarea")) {
+  if (field.type === "checkbox" || field.type === "radio") field.checked = false; else field.value = "";
+}
+form.noValidate = true;
+(form.querySelector("button, [type=submit]")).click();
+"""
+ELSEWHERE = """
+const loaded = performance.getEntriesByType("resource").map((one) => one.name);
+const named = [...document.querySelectorAll("[src], link[href], form[action], [data-src]")]
+  .map((one) => one.src || one.href || one.action);
+return [...loaded, ...named].filter((one) => one && new URL(one, location).origin !== location.origin);
+"""
+TOO_WIDE = """
+const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+if (wide <= 0) return [];
+const inside = (one) => { const place = one.getBoundingClientRect();
+  return place.left >= 0 && place.right <= document.documentElement.clientWidth; };
+return [...document.querySelectorAll("body *")].filter((one) => !inside(one)).slice(0, 5)
+  .map((one) => one.outerHTML.slice(0, 120)).concat(`by ${wide} pixels`);
+"""
+RUN = """
+const done = arguments[arguments.length - 1];
+axe.run(document, { rules: { "target-size": { enabled: true } } }).then(
+  (found) => done({
+    passes: found.passes.length,
+    violations: found.violations.map((one) => ({ id: one.id, help: one.help,
+      nodes: one.nodes.map((node) => node.html.slice(0, 200) + " " + node.failureSummary.slice(0, 300)) })),
+  }),
+  (error) => done({ error: String(error) }),
+);
+"""
