@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
@@ -23,6 +23,11 @@ from safeconduct_desk.doors import door, member_of, slowed
 from safeconduct_desk.models import Community, Identity, Member, Role
 from safeconduct_desk.pages.sign_in import Server, back_address, leave_for
 
+if TYPE_CHECKING:
+    _Form = forms.ModelForm[Member]
+else:
+    _Form = forms.ModelForm
+
 LOOKS = (
     ("blurred", gettext_lazy("blurred")),
     ("grey", gettext_lazy("in grey")),
@@ -32,7 +37,7 @@ LOOKS = (
 )
 
 
-class Own(forms.ModelForm[Member]):
+class Own(_Form):
     """What a moderator chooses for themselves."""
 
     shown = forms.MultipleChoiceField(
