@@ -54,8 +54,9 @@ KINDS = {
 CLASSES = {
     "input": "govuk-input", "textarea": "govuk-textarea", "select": "govuk-select", "file": "govuk-file-upload",
     "checkbox": "govuk-checkboxes__input", "checkboxes": "govuk-checkboxes__input", "radios": "govuk-radios__input",
-    "many": "govuk-input govuk-input--width-5",
+    "many": "govuk-select",
 }  # fmt: skip
+PIECES = {"year": _("year"), "month": _("month"), "day": _("day")}
 PARTS = 6  # patterns that one_bar can tell apart
 LABEL = 40  # characters of a label beside a bar; the table behind has all of them
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")  # "moc.live" must not be read as "evil.com"
@@ -230,12 +231,25 @@ def field(bound: BoundField) -> dict[str, Any]:
 
 def _widget(bound: BoundField, kind: str) -> SafeString:
     widget = bound.field.widget
+    if kind == "many":
+        return _many(bound)
     classes = [str(widget.attrs.get("class", "")), CLASSES[kind]]
     if bound.errors and kind in {"input", "textarea", "select"}:
         classes.append(f"{CLASSES[kind]}--error")
     if kind == "input" and getattr(widget, "input_type", "") in {"number", "date", "time"}:
         classes.append("govuk-input--width-10")
     return bound.as_widget(attrs={"class": " ".join(filter(None, classes))})
+
+
+def _many(bound: BoundField) -> SafeString:
+    """A widget of several inputs, each with a name of its own for those who do not see their order."""
+    widget = bound.field.widget
+    attributes = bound.build_widget_attrs({"class": CLASSES["many"], "id": bound.auto_id}, widget)
+    context = widget.get_context(bound.html_name, bound.value(), attributes)
+    for part in context["widget"]["subwidgets"]:
+        named = part["name"].rpartition("_")[2]
+        part["attrs"]["aria-label"] = f"{bound.label}: {PIECES.get(named) or part.get('type') or named}"
+    return bound.form.renderer.render(widget.template_name, context)
 
 
 def _choices(bound: BoundField, kind: str) -> list[tuple[SafeString, str, str]]:
