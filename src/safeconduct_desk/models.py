@@ -270,6 +270,7 @@ class Held(models.Model):
     kind = models.CharField(max_length=20)
     published = models.DateTimeField(null=True, blank=True)
     findings = models.JSONField(default=list)  # findings of every criterion on this item, as plain data
+    otherwise = models.CharField(max_length=200, blank=True)  # filters of other rules: they stay when it is released
 
     class Meta:
         ordering: ClassVar = ["n"]
