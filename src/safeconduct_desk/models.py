@@ -185,6 +185,7 @@ class Arrival(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     changed = models.DateTimeField(auto_now=True)
     filename = models.CharField(max_length=200, blank=True)  # shown, never used as a path
+    origin = models.CharField(max_length=300, blank=True, db_index=True)  # host: said by the person, then by the file
     size = models.PositiveBigIntegerField(default=0)  # bytes announced
     got = models.PositiveBigIntegerField(default=0)  # bytes received
     sha256 = models.CharField(max_length=64, blank=True)
@@ -209,6 +210,10 @@ class Arrival(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     soft_days = models.PositiveIntegerField(default=0)
     stop = models.BooleanField(default=False)  # the stop button of a soft application
+    received_at = models.DateTimeField(null=True, blank=True)  # its file is complete: it stands in line
+    let_in_at = models.DateTimeField(null=True, blank=True)  # it was its turn to be read
+    ended_at = models.DateTimeField(null=True, blank=True)  # retention is counted from here
+    forgotten_at = models.DateTimeField(null=True, blank=True)  # its bytes are gone; journal and tombstones are not
 
     class Meta:
         ordering: ClassVar = ["created"]
@@ -341,6 +346,8 @@ class Appeal(models.Model):
     answer = models.TextField(blank=True)
     answered_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL)
     answered_at = models.DateTimeField(null=True, blank=True)
+    against = models.JSONField(default=list)  # members who decided what is appealed, at that time
+    statement = models.JSONField(default=dict)  # the reasons that were given, as the person read them
 
 
 class Notice(models.Model):
