@@ -24,6 +24,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django import forms, template
+from django.core.paginator import Page
 from django.forms.boundfield import BoundField
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
@@ -205,7 +206,7 @@ def _parts(shown: list[tuple[str, float]]) -> list[dict[str, Any]]:
     for place, (name, value) in enumerate(shown):
         share = 100 * value / whole
         x = 100 - done - share if get_language_bidi() else done
-        percent = number_format(share, decimal_pos=0 if share >= 1 or not value else 1)
+        percent = number_format(share, decimal_pos=0 if share >= 1 or not value else 1) if share >= 0.1 else "< 0.1"
         parts.append({"label": name, "value": value, "x": f"{x:.3f}%", "width": f"{share:.3f}%", "n": place,
                       "percent": percent})  # fmt: skip
         done += share
@@ -249,7 +250,7 @@ def _many(bound: BoundField) -> SafeString:
     for part in context["widget"]["subwidgets"]:
         named = part["name"].rpartition("_")[2]
         part["attrs"]["aria-label"] = f"{bound.label}: {PIECES.get(named) or part.get('type') or named}"
-    return bound.form.renderer.render(widget.template_name, context)
+    return mark_safe(bound.form.renderer.render(widget.template_name, context))  # noqa: S308 - a template's output
 
 
 def _choices(bound: BoundField, kind: str) -> list[tuple[SafeString, str, str]]:
@@ -273,6 +274,12 @@ def first_of(bound: BoundField) -> str:
         if isinstance(bound.field.widget, forms.RadioSelect | forms.CheckboxSelectMultiple)
         else first
     )
+
+
+@register.filter
+def around(page: Page[Any]) -> Iterable[int | str]:
+    """The numbers of pages to offer: the first, the last, those around this one."""
+    return page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)
 
 
 @register.filter
