@@ -48,7 +48,7 @@ def once(path: Path, policy: Path, kept: Path, folder: Path) -> Mapping[str, flo
         policies = [read_policy(policy)]
         source = flow.open_source(str(path))
         about = source.about()
-        criteria = [*step._asked(policies), *step._default(policies, ("language",))]
+        criteria = [*step.asked(policies), *step._default(policies, ("language",))]
         screen = Screen(criteria, as_of=made.NOW, owner=about.actor, acct=about.acct, kept=kept)
         spool, writer = Spool(folder / "findings"), CensusWriter(folder / "census")
     batches = screen.batches(tally.watch(source.read()))
@@ -85,7 +85,7 @@ def once(path: Path, policy: Path, kept: Path, folder: Path) -> Mapping[str, flo
             spool.add([one] if one.question else [])
     with clock.stage("8 decide"):
         inspection = step.Inspection(about, census, spool, tally, policies)
-        step._decide(inspection)
+        step.settle(inspection)
     inspection.close()
     return clock.spent
 

@@ -138,7 +138,7 @@ def test_what_is_alike_is_decided_as_it_would_be_alone(
             stack.enter_context(patch.object(module, name, value))
         inspection = inspected(Path(folder), things, found, policies)
         stack.callback(inspection.close)
-        step._decide(inspection)
+        step.settle(inspection)
         touched, findings = inspection.census.touched, gathered(found)
         alone = one_by_one(inspection, things, findings)
         counted = Tally()
@@ -172,7 +172,7 @@ def test_what_was_found_alike_is_not_read_again_to_decide(tmp_path: Path) -> Non
     found = [[replace(said, item=number, reason=f"Was seen at {number}") for number in range(2000)]]
     inspection = inspected(tmp_path, [item(number) for number in range(2000)], found, [Policy("p", ())])
     with patch.object(Spool, "_decoded", side_effect=AssertionError):
-        step._decide(inspection)
+        step.settle(inspection)
     assert len(list(inspection.decisions())) == 2000
     inspection.close()
 

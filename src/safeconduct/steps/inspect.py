@@ -89,7 +89,7 @@ def inspect(
     unusable as a whole.
     """
     before = source.about()
-    criteria = [*_asked(policies), *_default(policies, leave_out)]
+    criteria = [*asked(policies), *_default(policies, leave_out)]
     tally = Tally()
     with ExitStack() as stack:
         stack.enter_context(_seldom_collecting())
@@ -117,7 +117,7 @@ def inspect(
                 tally.concluded(finding)
             spool.add(finding for finding in some if finding.question)
     inspection = Inspection(about, census, spool, tally, policies)
-    _decide(inspection)
+    settle(inspection)
     return inspection
 
 
@@ -134,13 +134,13 @@ def _seldom_collecting() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _asked(policies: Sequence[Policy]) -> list[Criterion]:
-    asked = {
+def asked(policies: Sequence[Policy]) -> list[Criterion]:
+    found = {
         getattr(criterion, "question", criterion.name): criterion
         for policy in policies
         for criterion in policy.questions
     }
-    return list(asked.values())
+    return list(found.values())
 
 
 def _default(policies: Sequence[Policy], leave_out: Sequence[str]) -> list[Criterion]:
@@ -149,7 +149,7 @@ def _default(policies: Sequence[Policy], leave_out: Sequence[str]) -> list[Crite
     return [plugin() for name, plugin in plugins("criteria").items() if name not in asked and name not in leave_out]
 
 
-def _decide(inspection: Inspection) -> None:
+def settle(inspection: Inspection) -> None:
     """First how much each rule touches, then every decision; fills tally and census."""
     touched: Counter[str] = Counter()
     shadowed: Counter[str] = Counter()
