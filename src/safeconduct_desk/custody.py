@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 
 from safeconduct.home import Home
 from safeconduct.model import Json
@@ -17,8 +18,22 @@ from safeconduct_desk.models import Act, Arrival, Member
 @contextmanager
 def home() -> Iterator[Home]:
     """The community's home.  Open it for one piece of work; it belongs to the thread that opened it."""
-    with Home(Path(settings.FOLDER) / "home") as opened:
+    with Home(Path(settings.FOLDER) / "home", database()) as opened:
         yield opened
+
+
+def database() -> str:
+    """Where the core keeps its tables: beside the desk's own on PostgreSQL; "" for a file in the home's folder."""
+    if connection.vendor != "postgresql":
+        return ""
+    from psycopg.conninfo import make_conninfo
+
+    given = connection.settings_dict
+    known = {"dbname": given["NAME"], "user": given["USER"], "password": given["PASSWORD"], "host": given["HOST"],
+             "port": given["PORT"]}  # fmt: skip
+    wanted = {"host", "sslmode", "sslrootcert", "sslcert", "sslkey", "service", "passfile"}
+    more = {name: value for name, value in given.get("OPTIONS", {}).items() if name in wanted}
+    return make_conninfo(**{name: str(value) for name, value in (known | more).items() if value})
 
 
 def sealed(value: Json) -> bytes:

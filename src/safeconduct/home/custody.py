@@ -96,9 +96,12 @@ class Custody:
     def _name(self, number: int, files: Iterable[tuple[str, str]]) -> None:
         """Each file's digest leads to the post that shows it and to the file itself."""
         for mark, member in files:
-            self._home.connection.execute("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", (mark, self.transfer, number))
             self._home.connection.execute(
-                "INSERT OR IGNORE INTO names SELECT ?, transfer, n FROM items WHERE item_key = ? AND transfer = ?",
+                "INSERT INTO names VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (mark, self.transfer, number)
+            )
+            self._home.connection.execute(
+                "INSERT INTO names SELECT ?, transfer, n FROM items WHERE item_key = ? AND transfer = ? "
+                "ON CONFLICT DO NOTHING",
                 (mark, self._home.mark(f"{Kind.MEDIA}:{member}"), self.transfer),
             )
 

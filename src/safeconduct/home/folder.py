@@ -1,4 +1,7 @@
-"""One folder, readable by its owner only: the key, the database, a folder for each transfer, probes."""
+"""One folder, readable by its owner only: the key, the database, a folder for each transfer, probes.
+
+Several machines may share one database; then each has a folder of its own with the *same* key in it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import hmac
 import os
 import secrets
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,10 @@ from tempfile import TemporaryDirectory
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from safeconduct.errors import CustodyError
+from safeconduct.home import database as databases
+from safeconduct.home import shared
+from safeconduct.home.database import Database, Postgres
+from safeconduct.home.lease import HERE, alive
 from safeconduct.journals.sqlite import Sqlite
 
 SCHEMA = """
@@ -58,22 +64,27 @@ class Home:
     Everything that names somebody can be erased here without breaking the journal, which holds keyed digests only.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, database: str = "") -> None:
+        """``database``: where its tables lie, if not in a file in ``path`` (``postgresql://user@host/name``)."""
         self.path = path
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._key = _key(path / "key")
-        self.connection = sqlite3.connect(path / "safeconduct.db", timeout=30, isolation_level=None)
+        self._database = database
+        self.connection = self.another()
         try:
-            self.connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
+            self._prepare()
+        except BaseException:
             self.connection.close()
-            raise  # no room, no right to write: nothing is wrong with what is there
-        except sqlite3.DatabaseError as error:
-            self.connection.close()
-            raise CustodyError(
-                f"{path / 'safeconduct.db'} is damaged ({error}). Put back a backup, or give another folder as --home."
-            ) from error
-        self.connection.execute("PRAGMA synchronous = FULL")
+            raise
+
+    def another(self) -> Database:
+        """One more connection to the same database, for another thread."""
+        return databases.connected(self.path, self._database)
+
+    def _prepare(self) -> None:
+        if isinstance(self.connection, Postgres):
+            shared.prepare(self.connection, SCHEMA, self._derived("check").hex())
+            return
         self.connection.executescript(SCHEMA)
         self.journal("")  # makes the journal's tables, outside any transaction
 
@@ -105,7 +116,8 @@ class Home:
 
     def journal(self, transfer: str) -> Sqlite:
         """The journal of one transfer."""
-        return Sqlite(self.connection, transfer, self._derived("journal"))
+        made = isinstance(self.connection, Postgres)
+        return Sqlite(self.connection, transfer, self._derived("journal"), made)
 
     def folder(self, transfer: str) -> Path:
         """The private folder of one transfer; nothing of it is ever written elsewhere."""
@@ -122,9 +134,9 @@ class Home:
         place = self.path / "work"
         place.mkdir(mode=0o700, exist_ok=True)
         for left in place.iterdir():
-            if not _running(left.name.partition("-")[0]):
+            if not alive(left.name):
                 shutil.rmtree(left, ignore_errors=True)
-        with TemporaryDirectory(dir=place, prefix=f"{os.getpid()}-") as folder:
+        with TemporaryDirectory(dir=place, prefix=f"{HERE}-{os.getpid()}-") as folder:
             yield Path(folder)
 
     def transfers(self) -> list[str]:
@@ -151,13 +163,3 @@ def _key(path: Path) -> bytes:
     if len(key) != 32:
         raise CustodyError(f"{path} is not a key any more. Put back a backup: without it nothing here can be opened.")
     return key
-
-
-def _running(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except OSError:
-        return True
-    return True

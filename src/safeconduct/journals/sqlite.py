@@ -1,4 +1,4 @@
-"""A journal in an SQLite database: one hash chain per transfer.
+"""A journal in a database: one hash chain per transfer.
 
 Every entry holds the digest of the one before it, over RFC 8785 canonical JSON.  The last place of each chain is
 sealed with a key that does not lie in the database, so that cutting off the end is noticed too.  Triggers
@@ -10,11 +10,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol
 
 import rfc8785
 
@@ -34,16 +33,34 @@ CREATE TRIGGER IF NOT EXISTS entries_last BEFORE DELETE ON entries
 """
 
 
+class Connection(Protocol):
+    """What a journal needs of a database: SQLite's own connection, or one that speaks its language."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+    def execute(self, sql: str, values: tuple[Any, ...] = (), /) -> Any: ...
+
+    def executescript(self, sql: str, /) -> Any: ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+
 class Sqlite:
-    """The journal of one transfer.  ``key`` seals the end of the chain; joins the connection's open transaction."""
+    """The journal of one transfer.  ``key`` seals the end of the chain; joins the connection's open transaction.
+
+    ``made``: its tables are there already (another database has another way to make them).
+    """
 
     name: ClassVar[str] = "sqlite"
 
-    def __init__(self, connection: sqlite3.Connection, transfer: str, key: bytes) -> None:
+    def __init__(self, connection: Connection, transfer: str, key: bytes, made: bool = False) -> None:
         self._connection = connection
         self._transfer = transfer
         self._key = key
-        if not connection.in_transaction:  # executescript would commit it
+        if not made and not connection.in_transaction:  # executescript would commit it
             connection.executescript(SCHEMA)
 
     def record(self, event: str, detail: Mapping[str, Json]) -> str:

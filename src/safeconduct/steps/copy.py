@@ -84,7 +84,7 @@ def copy(
 
 def lease_of(home: Home, plan: Plan) -> Lease:
     """The right to write to this plan's account.  ``Busy`` while another worker has it."""
-    return Lease(home.connection, home.mark(account_name(plan)))
+    return Lease(home.connection, home.mark(account_name(plan)), home.another)
 
 
 def same_source(plan: Plan, source: Source) -> None:

@@ -71,7 +71,7 @@ def trace(home: Home, query: Query) -> Iterator[Traced]:
     rows = home.connection.execute(
         f"SELECT {COLUMNS} FROM items JOIN transfers ON transfers.id = items.transfer "
         "LEFT JOIN deliveries ON deliveries.transfer = items.transfer AND deliveries.n = items.n "
-        f"WHERE {' AND '.join(where) or '1'} ORDER BY transfers.created, items.n",
+        f"WHERE {' AND '.join(where) or '1 = 1'} ORDER BY transfers.created, items.n",
         values,
     )
     for row in rows:

@@ -122,10 +122,10 @@ def _enter(home: Home, plan: Plan, identity: str, destination: str) -> None:
             rows,
         )
     names = ((home.mark(line.url), identity, line.n) for line in plan.lines() if line.url)
-    home.connection.executemany("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", names)
+    home.connection.executemany("INSERT INTO names VALUES (?, ?, ?) ON CONFLICT DO NOTHING", names)
     if header.acct:
         person = (home.mark(f"acct:{header.acct}"), identity, PERSON)
-        home.connection.execute("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", person)
+        home.connection.execute("INSERT INTO names VALUES (?, ?, ?) ON CONFLICT DO NOTHING", person)
     journal.record(
         "offered",
         {

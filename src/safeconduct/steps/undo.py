@@ -40,7 +40,7 @@ def undo(
 
     Resumable: what was being taken back when the power went is taken back again.  Raises ``Busy``.
     """
-    lease = Lease(home.connection, home.mark(account_name(plan)))
+    lease = Lease(home.connection, home.mark(account_name(plan)), home.another)
     try:
         custody = Custody(home, transfer.id, account_name(plan), lease)
         _find_lost(plan, destination, custody, sleep)
