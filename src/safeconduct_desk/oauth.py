@@ -84,7 +84,7 @@ class Account(Struct, frozen=True):
 def place(written: str, loopback: bool = False) -> Place:
     """The server in ``user@host``, ``@user@host``, ``host`` or an address.  ``SafeconductError`` with a sentence."""
     text = written.strip().removeprefix("https://").removeprefix("http://")
-    found = re.fullmatch(r"@?(?:([\w.-]+)@)?([\w.:\[\]-]+)(?:/\S*)?", text)
+    found = re.fullmatch(r"@?(?:([\w.-]+)@)?([\w.-]+(?::\d+)?)(?:/\S*)?", text)
     if found is None:
         raise DeliveryError(
             _("Write the name of your server, as in old.example, or your whole name, alice@old.example.")

@@ -1,48 +1,101 @@
-"""Set up: the community, its first policy, the operator; once."""
+"""Set up: the community, where posts go, its first policy, the operator; once."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib.auth import login
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from safeconduct.policy import presets, read_policy
+from safeconduct.errors import SafeconductError
+from safeconduct.policy import explain, presets, read_policy
 from safeconduct_desk import setup
+from safeconduct_desk.custody import sealed
 from safeconduct_desk.doors import door
 from safeconduct_desk.models import Community, Member, PolicyVersion, Role
+
+PLACES = (
+    ("nowhere", _("nowhere yet: try the desk out first")),
+    ("gotosocial", _("to a GoToSocial server")),
+    ("mastodon", _("to a Mastodon server, or one that speaks its language")),
+    ("site", _("onto a site: pages in a folder on this machine")),
+    ("container", _("into one file on this machine")),
+)
 
 
 class SetUp(forms.Form):
     """What has to be known before anything can arrive."""
 
-    community = forms.CharField(label=_("Name of your community"), max_length=100)
-    destination = forms.CharField(
-        label=_("Where accepted posts go"), max_length=300, initial="nowhere",
-        help_text=_("For example gotosocial:https://garden.example, site:/srv/arrivals, or nowhere to try things out."),
+    community = forms.CharField(
+        label=_("Name of your community"), max_length=100, help_text=_("People who move see it on every page.")
+    )
+    contact = forms.CharField(
+        label=_("How people reach you"), max_length=200, required=False,
+        help_text=_("An address on the Fediverse or for e-mail. It is shown to everybody."),
+    )  # fmt: skip
+    kind = forms.ChoiceField(
+        label=_("Where do accepted posts go?"), choices=PLACES, initial="nowhere", widget=forms.RadioSelect
+    )
+    place = forms.CharField(
+        label=_("Which server, folder or file?"), max_length=280, required=False,
+        help_text=_("For example garden.example, or /srv/arrivals. Leave it empty for “nowhere yet”."),
+        widget=forms.TextInput({"autocapitalize": "none", "spellcheck": "false"}),
+    )  # fmt: skip
+    token = forms.CharField(
+        label=_("Key of one account that takes everything"), required=False, strip=True,
+        help_text=_("Most communities leave this empty: each person then allows their own account to be written to."),
+        widget=forms.PasswordInput({"autocomplete": "off"}),
+    )  # fmt: skip
+    loopback = forms.BooleanField(
+        label=_("That server runs on this very machine, for trying out"), required=False,
+        help_text=_("Allows http to localhost. Never set it on a machine that others use."),
     )  # fmt: skip
     policy = forms.ChoiceField(
-        label=_("The policy to begin with"), choices=[(name, name) for name in presets()], initial="careful"
-    )
+        label=_("The policy to begin with"), choices=[(name, name) for name in presets()], initial="careful",
+        widget=forms.RadioSelect, help_text=_("You can change every rule of it later, and see first what that does."),
+    )  # fmt: skip
     name = forms.CharField(
-        label=_("Your name for signing in"), max_length=60, widget=forms.TextInput({"autocomplete": "username"})
-    )
+        label=_("Your name for signing in"), max_length=60, help_text=_("Nobody outside sees it."),
+        widget=forms.TextInput({"autocomplete": "username", "autocapitalize": "none"}),
+    )  # fmt: skip
     password = forms.CharField(
-        label=_("Your password"), min_length=12, help_text=_("At least 12 characters; a few words are good."),
+        label=_("Your password"), strip=False, help_text=_("At least 12 characters; a few words are good."),
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
     )  # fmt: skip
 
-    def clean_password(self) -> str:
-        password: str = self.cleaned_data["password"]
-        validate_password(password)
-        return password
+    def clean_name(self) -> str:
+        name: str = get_adapter().clean_username(self.cleaned_data["name"])
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        """The place is looked at, from here and now: a wrong one costs an evening later."""
+        given = self.cleaned_data
+        if "password" in given:
+            try:
+                validate_password(given["password"], User(username=given.get("name", "")))
+            except ValidationError as error:
+                self.add_error("password", error)
+        if not self.errors:
+            self._look(given)
+        return given
+
+    def _look(self, given: dict[str, Any]) -> None:
+        try:
+            given["destination"] = setup.destination(given["kind"], given["place"], given["loopback"])
+            setup.look(given["destination"], given["token"], given["loopback"])
+        except SafeconductError as error:
+            self.add_error("place", str(error))
 
 
 @door(None)
@@ -52,24 +105,52 @@ def view(request: HttpRequest) -> HttpResponse:
         return redirect("arrivals")
     given = request.POST.get("code") or request.GET.get("code") or ""
     if not setup.fits(given):
-        raise PermissionDenied(_("Open the address that the terminal printed: it holds the code for setting up."))
+        return render(request, "desk/set_up.html", {"form": None, "wrong": bool(given)}, status=403)
     form = SetUp(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        login(request, made(form.cleaned_data), backend="django.contrib.auth.backends.ModelBackend")
+        try:
+            user = made(form.cleaned_data)
+        except IntegrityError:  # two set it up at the same moment; the first one did
+            return redirect("arrivals")
+        login(request, user)
         return redirect("arrivals")
-    return render(request, "desk/set_up.html", {"form": form, "code": given}, status=400 if form.errors else 200)
+    return render(
+        request,
+        "desk/set_up.html",
+        {"form": form, "code": given, "presets": _presets()},
+        status=400 if form.errors else 200,
+    )
+
+
+def _presets() -> list[dict[str, object]]:
+    """Each policy that comes with the desk: its title, what it is for, its rules as sentences."""
+    found: list[dict[str, object]] = []
+    for name in presets():
+        title, about, *rules = (line for line in explain(read_policy(name)).splitlines() if line.strip())
+        found.append({
+            "name": name, "title": title, "about": about,
+            "rules": [rule.removeprefix("• ").strip() for rule in rules if rule.startswith("• ")],
+        })  # fmt: skip
+    return found
 
 
 @transaction.atomic
-def made(given: dict[str, str]) -> User:
-    """The community, its live policy, its operator."""
-    Community.objects.create(name=given["community"], destination=given["destination"])
+def made(given: dict[str, Any]) -> User:
+    """The community (row 1: there is no second one), its live policy, its operator.  ``IntegrityError`` if it is there.
+
+    ``given``: ``community``, ``destination``, ``policy``, ``name``, ``password``; perhaps ``contact``, ``token``,
+    ``loopback``.
+    """
+    Community.objects.create(
+        pk=1, name=given["community"], destination=given["destination"], contact=given.get("contact", ""),
+        loopback=bool(given.get("loopback")), token=sealed(given["token"]) if given.get("token") else b"",
+    )  # fmt: skip
     user = User.objects.create_user(given["name"], password=given["password"], is_staff=True, is_superuser=True)
     member = Member.objects.create(user=user, role=Role.OPERATOR)
     text = presets()[given["policy"]].read_text(encoding="utf-8")
     PolicyVersion.objects.create(
         name=given["policy"], text=text, digest=read_policy(given["policy"]).digest, author=member,
-        state=PolicyVersion.State.LIVE, because=str(_("Set up")), lived=timezone.now(),
+        state=PolicyVersion.State.LIVE, because=_now("Set up"), lived=timezone.now(),
     )  # fmt: skip
     return user
 

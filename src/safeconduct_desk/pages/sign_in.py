@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import msgspec
+import requests
 from allauth.account import views as account
 from allauth.account.adapter import get_adapter
 from allauth.account.utils import perform_login
@@ -183,13 +184,24 @@ def back_address(request: HttpRequest) -> str:
     return request.build_absolute_uri(reverse("server-back"))
 
 
+@door(None)
+@slowed("elsewhere")
+def single(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """On to single sign-on, once it has said where that is."""
+    try:
+        response: HttpResponse = oidc.login(request, provider_id)
+    except requests.RequestException:
+        return render(request, "socialaccount/authentication_error.html", status=503)
+    return response
+
+
 stranger, person = door(None), door(Role.PERSON)
 urls = [
     path("sign-in/", stranger(SignIn.as_view()), name="account_login"),
     path("sign-in/server/", elsewhere, name="server"),
     path("sign-in/server/leave/", leave, name="server-leave"),
     path("sign-in/server/back/", back, name="server-back"),
-    path("sign-in/<slug:provider_id>/", stranger(oidc.login), name="openid_connect_login"),
+    path("sign-in/<slug:provider_id>/", single, name="openid_connect_login"),
     path("sign-in/<slug:provider_id>/back/", stranger(oidc.callback), name="openid_connect_callback"),
     path("sign-out/", stranger(account.logout), name="account_logout"),
     path("sign-up/", stranger(account.signup), name="account_signup"),
