@@ -18,6 +18,7 @@ PLACES = (
     ("arrivals", _("Arrivals"), Role.MODERATOR),
     ("mine", _("My arrivals"), Role.PERSON),
     ("offer", _("Offer an import"), Role.PERSON),
+    ("approvals", _("Second look"), Role.MODERATOR),
     ("policy", _("Policy"), Role.MODERATOR),
     ("trends", _("Trends"), Role.MODERATOR),
     ("labour", _("Labour"), Role.MODERATOR),
@@ -55,7 +56,7 @@ def places(role: Role, path: str) -> list[dict[str, Any]]:
 
 def load(request: HttpRequest, community: Community | None) -> dict[str, Any]:
     """How many arrivals wait for this member, the minutes all of them would take, and whether more are taken in."""
-    member = Member.objects.filter(user_id=request.user.pk).first()
+    member = Member.objects.filter(user__pk=request.user.pk or 0).first()
     mine = Q(claimed_by=None) | Q(claimed_by=member)
     waiting = Arrival.objects.filter(state=Arrival.State.WAITING)
     found = waiting.aggregate(waiting=Count("pk", filter=mine), minutes=Sum("minutes"))

@@ -62,6 +62,19 @@ PAGES = (
     Page("/gallery/", errors="form.every"),
     Page("/sign-in/", ""),
     Page("/sign-in/", "", errors="main form"),
+    Page("/sign-up/", ""),
+    Page("/account/", "alice"),
+    Page("/account/"),
+    Page("/account/password/", errors="main form"),
+    Page("/account/factors/"),
+    Page("/account/codes/on/"),
+    Page("/account/codes/on/", errors="main form"),
+    Page("/account/passkeys/"),
+    Page("/account/passkeys/add/"),
+    Page("/account/receiving/"),
+    Page("/people/", "olga"),
+    Page("/people/"),
+    Page("/approvals/", "erin"),
 )
 
 

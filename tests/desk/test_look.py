@@ -290,7 +290,7 @@ def test_the_list_costs_the_same_for_one_and_for_fifty(
     client = client_of(carol)
     client.get("/")
     with django_assert_max_num_queries(14):
-        text = client.get("/", {"page": 2, "show": "all"}).text
+        text = client.get("/?page=2&show=all").text
     assert text.count("<tr") == 51
     assert "?page=3&amp;show=all" in text
 
