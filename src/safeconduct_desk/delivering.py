@@ -10,13 +10,14 @@ from msgspec.structs import replace
 from safeconduct.contracts import Destination, Terms
 from safeconduct.flow import copied, open_destination, open_source, planned, undone
 from safeconduct.home import Home
-from safeconduct.model import Action, Choices, Filter
+from safeconduct.model import Choices
 from safeconduct.steps.decide import overrule
 from safeconduct.steps.planfile import Plan
 from safeconduct.steps.probe import probe
+from safeconduct_desk.answers import answers
 from safeconduct_desk.custody import home, unsealed
 from safeconduct_desk.models import Arrival, Community
-from safeconduct_desk.screening import policies
+from safeconduct_desk.screening import policies_for
 from safeconduct_desk.store import files
 
 
@@ -33,7 +34,7 @@ def plan(arrival: Arrival) -> None:
         # The gate is for those who come from outside: here the community itself decides.
         abilities = replace(probe(opened, spec(arrival), destination), policy="")
         planned(
-            opened, source, policies(arrival.policy), destination, abilities,
+            opened, source, policies_for(arrival), destination, abilities,
             choices(arrival), path, spec=spec(arrival), place=str(files().fetch(arrival, "archive")),
             as_of=datetime.now(UTC),
         )  # fmt: skip
@@ -106,12 +107,8 @@ def place(opened: Home, arrival: Arrival) -> Destination:
 
 def _overrule(opened: Home, arrival: Arrival) -> None:
     """What people decided about groups, told to the core, which asks it for every item of the next plan."""
-    for group in arrival.groups.exclude(action=""):
-        overrule(
-            opened, group.members.values_list("item", flat=True).iterator(), Action[group.action.upper()],
-            author=group.decided_by.pseudonym if group.decided_by else "", because=group.because or group.sentence,
-            filters=frozenset(Filter(name) for name in group.filters.split()),
-        )  # fmt: skip
+    for one in answers(arrival):
+        overrule(opened, one.names, one.action, author=one.author, because=one.because, filters=one.filters)
 
 
 def choices(arrival: Arrival) -> Choices:

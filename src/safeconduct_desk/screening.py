@@ -1,33 +1,38 @@
-"""Read an arrival: inspect, plan, group what is held.  Nothing is delivered here."""
+"""Read an arrival: inspect, group what is held, look at its shape.  Nothing is delivered here."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
+import numpy
 from django.db import transaction
 
 from safeconduct.contracts import Source
 from safeconduct.flow import inspected, open_source
 from safeconduct.home import Home
-from safeconduct.model import Action, Decision, Finding, Item
-from safeconduct.policy import Policy
-from safeconduct.policy.read import parse_policy
+from safeconduct.model import Action, Finding, Item, Reason
+from safeconduct.policy import Policy, parse_policy, presets, read_policy
 from safeconduct.screening.fields import fields
 from safeconduct.screening.html import reading
 from safeconduct.steps.inspect import Inspection
 from safeconduct.steps.plan import item_name
 from safeconduct.steps.report import inspection_report
+from safeconduct.steps.verdicts import Verdicts
 from safeconduct_desk import shapes
 from safeconduct_desk.custody import home
+from safeconduct_desk.grouping import JOIN, WHOLE, Asked, Cluster, clusters, key_of
 from safeconduct_desk.models import Arrival, Group, Held, PolicyVersion
+from safeconduct_desk.originals import MOST, Shelf
 from safeconduct_desk.store import files
 
-SEVERE = frozenset({"known-media", "similar-media"})
 SECONDS_A_GROUP = 30
 EXCERPT = 160
+COLUMNS = "columns.npz"
+STRICT = {Action.QUARANTINE.name.lower(), Action.REJECT.name.lower()}
 
 
 def read(arrival: Arrival) -> None:
@@ -35,11 +40,13 @@ def read(arrival: Arrival) -> None:
     Arrival.objects.filter(pk=arrival.pk).update(state=Arrival.State.SCREENING, problem="")
     source = open_source(str(files().fetch(arrival, "archive")))
     version = arrival.policy or PolicyVersion.live()
-    with home() as opened, seen(opened, source, policies(version), arrival) as inspection:
+    chosen = policies(version)
+    with home() as opened, seen(opened, source, chosen, arrival) as inspection:
         about = inspection.about
         report = inspection_report(inspection)
+        _columns(arrival, inspection)
         with transaction.atomic():
-            _groups(arrival, inspection, source)
+            _groups(arrival, inspection, source, Asked(chosen, inspection.census))
             Arrival.objects.filter(pk=arrival.pk).update(
                 policy=version, report=report, actor=about.actor, acct=about.acct, sha256=about.sha256,
                 items=report["items"], held=report["decisions"]["quarantine"],
@@ -47,15 +54,25 @@ def read(arrival: Arrival) -> None:
 
 
 def shape(arrival: Arrival) -> None:
-    """What the report's charts show: one more pass over the archive."""
+    """What the report's charts show, and what each preset would do: one more pass for each."""
     source = open_source(str(files().fetch(arrival, "archive")))
-    Arrival.objects.filter(pk=arrival.pk).update(shape=shapes.of(source))
+    found = shapes.of(source)
+    with home() as opened:
+        found["presets"] = _presets(opened, source)
+        found["overlap"] = shapes.overlap(opened, source)
+        found["relations"] = shapes.relations(opened, source)
+    Arrival.objects.filter(pk=arrival.pk).update(shape=found)
 
 
 def ready(arrival: Arrival) -> None:
     """It waits for a person."""
-    minutes = arrival.groups.filter(action="").count() * SECONDS_A_GROUP / 60
-    Arrival.objects.filter(pk=arrival.pk).update(state=Arrival.State.WAITING, minutes=minutes, progress={})
+    Arrival.objects.filter(pk=arrival.pk).update(state=Arrival.State.WAITING, minutes=minutes(arrival), progress={})
+
+
+def minutes(arrival: Arrival) -> float:
+    """Of review, forecast: what an exact rule refused is no question."""
+    asked = arrival.groups.filter(action="").exclude(proposed="reject")
+    return asked.count() * SECONDS_A_GROUP / 60
 
 
 def policies(version: PolicyVersion | None) -> list[Policy]:
@@ -63,7 +80,27 @@ def policies(version: PolicyVersion | None) -> list[Policy]:
     return [parse_policy(version.text, version.name)] if version else []
 
 
-def seen(opened: Home, source: Source, chosen: list[Policy], arrival: Arrival):  # type: ignore[no-untyped-def]
+def policies_for(arrival: Arrival) -> list[Policy]:
+    """The arrival's policy, without the questions about the whole of it that people have answered with yes."""
+    answered = arrival.groups.filter(criterion=WHOLE, action__in=("accept", "limit")).values_list("rule", flat=True)
+    return [Answered(policy, frozenset(answered)) for policy in policies(arrival.policy)]
+
+
+class Answered(Policy):
+    """A policy some of whose questions about the whole import a person has answered (law 3)."""
+
+    def __init__(self, policy: Policy, rules: frozenset[str]) -> None:
+        self.__dict__.update(policy.__dict__)
+        self._rules = rules
+
+    def conclude(self, findings: Sequence[Finding]) -> tuple[Reason, ...]:
+        """What is still open."""
+        return tuple(reason for reason in super().conclude(findings) if reason.rule not in self._rules)
+
+
+def seen(
+    opened: Home, source: Source, chosen: list[Policy], arrival: Arrival
+) -> AbstractContextManager[Inspection]:  # fmt: skip
     """An inspection that says how far it is."""
     done = Counter[str]()
 
@@ -76,57 +113,98 @@ def seen(opened: Home, source: Source, chosen: list[Policy], arrival: Arrival): 
     return inspected(opened, source, chosen, as_of=datetime.now(UTC), tick=tick)
 
 
-def key_of(rule: str, criterion: str, value: str) -> str:
-    """A group's key: the same when the same archive is read again."""
-    return hashlib.sha256("\0".join((rule, criterion, value)).encode("utf-8", "replace")).hexdigest()[:32]
+# --- groups -----------------------------------------------------------------------------------------------------------
 
 
-def _groups(arrival: Arrival, inspection: Inspection, source: Source) -> None:
-    """What is held or refused, by rule, criterion and value; decisions that people made before stay."""
-    found: dict[str, list[tuple[int, Decision, Finding | None, list[Finding]]]] = {}
-    for number, decision, findings in inspection.decisions():
-        if decision.action >= Action.QUARANTINE:
-            reason = decision.reasons[0]
-            first = next((one for one in findings if one.criterion == reason.criterion), None)
-            key = key_of(reason.rule, reason.criterion, first.value if first else "")
-            found.setdefault(key, []).append((number, decision, first, list(findings)))
-    kept = {group.key: group for group in arrival.groups.all()}
-    arrival.groups.exclude(key__in=found).delete()
-    wanted = {members[0][0] for members in found.values()} | {n for members in found.values() for n, *_ in members}
-    items = {item.number: item for item in _items(source, wanted)}
-    for key, members in found.items():
-        group = kept.get(key) or Group(arrival=arrival, key=key)
-        _fill(group, members, items)
+def _groups(arrival: Arrival, inspection: Inspection, source: Source, asked: Asked) -> None:
+    """What is held or refused, in groups; what people decided before stays as they decided it (law 3)."""
+    found = {**clusters(inspection.decisions(), asked), **_whole(inspection, asked)}
+    found = _unanswered(arrival, found)
+    arrival.groups.filter(action="").exclude(key__in=found).delete()
+    groups = {key: _written(arrival, key, one) for key, one in found.items()}
+    place = {number: groups[key] for key, one in found.items() for number in one.numbers}
+    for group in groups.values():
+        group.members.all().delete()
+    _members(arrival, inspection, source, asked, place)
+    for group in groups.values():
+        group.save(update_fields=["excerpt", "media"])
 
 
-def _fill(group: Group, members, items: dict[int, Item]) -> None:  # type: ignore[no-untyped-def]
-    number, decision, first, _ = members[0]
-    reason = decision.reasons[0]
-    group.rule, group.criterion, group.sentence = reason.rule, reason.criterion, reason.sentence
-    group.value = first.value if first else ""
-    group.count = len(members)
-    group.proposed = decision.action.name.lower()
-    group.severe = reason.criterion in SEVERE
-    group.basis = str(first.basis) if first else ""
-    group.confidence = int(first.confidence) if first else 2
-    group.excerpt = excerpt(items.get(number))
-    group.media = sum(bool(items[n].media) for n, *_ in members if n in items)
+def _whole(inspection: Inspection, asked: Asked) -> dict[str, Cluster]:
+    """The questions about the import as a whole: while one is open, nothing of it travels."""
+    del asked
+    made = [
+        Cluster((one.rule,), WHOLE, "", one.sentence, Action.QUARANTINE)
+        for one in inspection.questions
+    ]  # fmt: skip
+    return {one.key: one for one in made}
+
+
+def _unanswered(arrival: Arrival, found: dict[str, Cluster]) -> dict[str, Cluster]:
+    """Without what people have answered: a refusal stands, a release covers the rules it was given under."""
+    refused: set[int] = set()
+    released: dict[int, set[str]] = defaultdict(set)
+    taken: dict[str, int] = {}
+    for group in arrival.groups.exclude(action=""):
+        taken[group.key] = group.pk
+        numbers = set(group.members.values_list("n", flat=True))
+        if group.action in STRICT:
+            refused |= numbers
+        else:
+            for number in numbers:
+                released[number] |= set(group.rule.split(JOIN))
+    left: dict[str, Cluster] = {}
+    for key, one in found.items():
+        one.numbers[:] = [n for n in one.numbers if n not in refused and not set(one.rules) <= released[n]]
+        if one.numbers or (one.criterion == WHOLE and key not in taken):
+            # What came to a settled group afterwards is a new question, not silently part of the old answer.
+            again = key_of(key, "again", hashlib.sha256(repr(one.numbers).encode()).hexdigest())
+            left[again if key in taken else key] = one
+    return left
+
+
+def _written(arrival: Arrival, key: str, one: Cluster) -> Group:
+    group = arrival.groups.filter(key=key).first() or Group(arrival=arrival, key=key)
+    group.rule, group.criterion, group.sentence = JOIN.join(one.rules)[:100], one.criterion, one.sentence
+    group.value, group.basis, group.confidence = one.value[:300], one.basis, one.confidence
+    group.count = arrival.items if one.criterion == WHOLE else len(one.numbers)
+    group.proposed, group.severe = one.proposed.name.lower(), one.severe
+    group.excerpt, group.media = "", 0
     group.save()
-    group.members.all().delete()
-    Held.objects.bulk_create(
-        [
-            _held(group, n, items.get(n), findings)
-            for n, _, _, findings in members
-        ],
-        batch_size=500,
+    return group
+
+
+def _members(
+    arrival: Arrival, inspection: Inspection, source: Source, asked: Asked, place: dict[int, Group]
+) -> None:  # fmt: skip
+    """Archive and decisions side by side, both in order of number: memory does not grow with the import."""
+    rows: list[Held] = []
+    shelved: Counter[int] = Counter()
+    entries = iter(source.read()) if place else iter(())
+    with Shelf(arrival) as shelf:
+        for number, _, findings in inspection.decisions():
+            group = place.get(number)
+            if group is None:
+                continue
+            item = next(entry for entry in entries if entry.number == number)
+            assert isinstance(item, Item)
+            group.excerpt = group.excerpt or excerpt(item)
+            group.media += bool(item.media)
+            shelved[group.pk] += 1
+            if shelved[group.pk] <= MOST:
+                shelf.put(item)
+            rows.append(_held(group, item, findings, " ".join(sorted(asked.otherwise(number, findings)))))
+            if len(rows) >= 500:
+                Held.objects.bulk_create(rows)
+                rows.clear()
+    Held.objects.bulk_create(rows)
+
+
+def _held(group: Group, item: Item, findings: Sequence[Finding], otherwise: str) -> Held:
+    return Held(
+        group=group, n=item.number, item=item_name(item)[:1100], kind=item.kind, published=item.published,
+        findings=[plain(one) for one in findings], otherwise=otherwise,
     )  # fmt: skip
-
-
-def _held(group: Group, n: int, item: Item | None, findings: list[Finding]) -> Held:
-    held = Held(group=group, n=n, findings=[plain(one) for one in findings])
-    if item is not None:
-        held.item, held.kind, held.published = item_name(item), item.kind, item.published
-    return held
 
 
 def plain(finding: Finding) -> dict[str, object]:
@@ -147,8 +225,42 @@ def excerpt(item: Item | None) -> str:
     return ""
 
 
-def _items(source: Source, wanted: set[int]) -> Iterator[Item]:
-    if wanted:
-        for entry in source.read():
-            if entry.number in wanted and isinstance(entry, Item):
-                yield entry
+# --- what else is worked out once -------------------------------------------------------------------------------------
+
+
+def _columns(arrival: Arrival, inspection: Inspection) -> None:
+    """Kind, date and action of every item: from these a sample is drawn."""
+    census = inspection.census
+    path = files().path(arrival, COLUMNS)
+    with open(path, "wb") as file:
+        numpy.savez_compressed(
+            file, kind=census.column("kind"), published=census.column("published"), action=census.column("action")
+        )
+    files().keep(arrival, COLUMNS)
+
+
+def _presets(opened: Home, source: Source) -> dict[str, dict[str, int]]:
+    """How many items each preset would accept, limit, hold and refuse: all of them asked in one pass."""
+    chosen = {name: read_policy(name) for name in presets()}
+    with inspected(opened, source, list(chosen.values()), as_of=datetime.now(UTC)) as inspection:
+        told = {name: _under(inspection, policy) for name, policy in chosen.items()}
+    return {name: {action.name.lower(): counts[action] for action in Action} for name, counts in told.items()}
+
+
+def _under(inspection: Inspection, policy: Policy) -> Counter[Action]:
+    """What this policy alone would do with the items of an inspection that asked its questions."""
+    census, spool = inspection.census, inspection._spool
+    verdicts, before = Verdicts([policy], census), census.touched
+    touched: Counter[str] = Counter()
+    for numbers, findings in verdicts.alike(spool):
+        for rule in verdicts.spoken(int(numbers[0]), findings)[0]:
+            touched[rule] += len(numbers)
+    counts: Counter[Action] = Counter()
+    census.touched = touched
+    try:
+        for numbers, findings in verdicts.alike(spool):
+            counts[verdicts.decision(int(numbers[0]), findings).action] += len(numbers)
+    finally:
+        census.touched = before
+    counts[Action.ACCEPT] += inspection.tally.items - counts.total()
+    return counts
