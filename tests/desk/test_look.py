@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
 import safeconduct_desk
 from safeconduct_desk import context
@@ -397,3 +398,43 @@ def test_keys_press_what_they_name_but_never_while_typing(
     browser.find_element("xpath", "//output[text()='accept']")
     browser.implicitly_wait(0)
     browser.delete_all_cookies()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_wherever_the_keyboard_is_can_be_seen(
+    scheme: str, browser: webdriver.Chrome, live_server: Any, gallery: None, transactional_db: None
+) -> None:
+    Community.objects.create(name="Garden")
+    browser.delete_all_cookies()
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": [feature]})
+    browser.get(f"{live_server.url}/gallery/")
+    browser.execute_script(BEFORE)
+    press, seen = ActionChains(browser), []
+    for _ in range(80):
+        press.send_keys(Keys.TAB).perform()
+        where, changed = browser.execute_script(HERE)
+        if where == "BODY" or where in seen:
+            break
+        seen.append(where)
+        assert changed, f"nothing shows that the keyboard is at {where}"
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    assert len(seen) > 25, seen
+    assert "Skip to the content" in seen[0]
+
+
+# How each element looks before it is focused, and whether it looks otherwise once it is; for a hidden radio or box
+# and for a closed <details> it is what stands for it that changes.
+BEFORE = """
+const part = (one, pseudo) => { const style = getComputedStyle(one, pseudo);
+  return [style.outlineStyle, style.outlineColor, style.outlineWidth, style.boxShadow, style.backgroundColor,
+    style.borderColor, style.clipPath].join("|"); };
+window.looks = (one) => [one, one.nextElementSibling, one.firstElementChild].filter(Boolean)
+  .map((near) => part(near, "") + part(near, "::before")).join("||");
+window.before = new Map([...document.querySelectorAll("*")].map((one) => [one, looks(one)]));
+"""
+HERE = """
+const one = document.activeElement;
+return [one === document.body ? "BODY" : one.outerHTML.slice(0, 90), looks(one) !== window.before.get(one)];
+"""
