@@ -7,6 +7,7 @@
 | ``SAFECONDUCT_DESK_STORE`` | files in that folder | ``s3://bucket/prefix`` (keys from ``AWS_*``) |
 | ``SAFECONDUCT_DESK_HOSTS`` | this machine only | names under which the desk is reached, with commas between |
 | ``SAFECONDUCT_DESK_BEHIND_PROXY`` | no | ``yes``: a proxy in front speaks HTTPS (``X-Forwarded-Proto``, ``-For``) |
+| ``SAFECONDUCT_DESK_SCREENS`` | 6 | imports of other servers looked at at once; fewer than ``--threads`` |
 | ``SAFECONDUCT_DESK_OIDC`` | none | the issuer of your single sign-on, as ``https://id.garden.example/realms/garden`` |
 | ``SAFECONDUCT_DESK_OIDC_CLIENT``, ``…_SECRET``, ``…_NAME`` | | what it calls this desk, the secret, its own name |
 """
@@ -40,6 +41,7 @@ def _secret(path: Path) -> str:
 
 FOLDER = Path(os.environ.get("SAFECONDUCT_DESK") or Path.home() / ".local" / "share" / "safeconduct-desk").absolute()
 STORE = os.environ.get("SAFECONDUCT_DESK_STORE", "")
+SCREENS_AT_ONCE = int(os.environ.get("SAFECONDUCT_DESK_SCREENS") or 6)  # of 8 threads; the others are for people
 BEHIND_PROXY = os.environ.get("SAFECONDUCT_DESK_BEHIND_PROXY", "") == "yes"
 # Tests of pages must not depend on when a worker comes round: there the work is done at once.
 WORK_AT_ONCE = os.environ.get("SAFECONDUCT_DESK_AT_ONCE", "") == "yes"
