@@ -414,8 +414,8 @@ def test_wherever_the_keyboard_is_can_be_seen(
     press, seen = ActionChains(browser), []
     for _ in range(80):
         press.send_keys(Keys.TAB).perform()
-        where, changed = browser.execute_script(HERE)
-        if where == "BODY" or where in seen:
+        where, changed, again = browser.execute_script(HERE)
+        if where == "BODY" or again:
             break
         seen.append(where)
         assert changed, f"nothing shows that the keyboard is at {where}"
@@ -430,11 +430,13 @@ BEFORE = """
 const part = (one, pseudo) => { const style = getComputedStyle(one, pseudo);
   return [style.outlineStyle, style.outlineColor, style.outlineWidth, style.boxShadow, style.backgroundColor,
     style.borderColor, style.clipPath].join("|"); };
+window.visited = new Set();
 window.looks = (one) => [one, one.nextElementSibling, one.firstElementChild].filter(Boolean)
   .map((near) => part(near, "") + part(near, "::before")).join("||");
 window.before = new Map([...document.querySelectorAll("*")].map((one) => [one, looks(one)]));
 """
 HERE = """
-const one = document.activeElement;
-return [one === document.body ? "BODY" : one.outerHTML.slice(0, 90), looks(one) !== window.before.get(one)];
+const one = document.activeElement, again = window.visited.has(one);
+window.visited.add(one);
+return [one === document.body ? "BODY" : one.outerHTML.slice(0, 90), looks(one) !== window.before.get(one), again];
 """
