@@ -20,7 +20,8 @@ from PIL import AvifImagePlugin, Image
 from safeconduct.archives import _media_jail
 from safeconduct.archives._media_clean import ORIENTATION, clean
 from safeconduct.archives._media_look import FORMATS, keeper, look
-from safeconduct.archives._media_wire import MediaLimits, Task, frame, receive
+from safeconduct.archives._media_preview import preview
+from safeconduct.archives._media_wire import MediaLimits, Preview, Task, frame, receive
 
 
 def main() -> None:
@@ -43,7 +44,9 @@ def _serve(limits: MediaLimits, wanted: BinaryIO, answers: BinaryIO) -> None:
                 kept.feed(piece)
         except EOFError:
             return
-        if task.clean:
+        if task.preview is not None:
+            _answer(answers, _drawn(task.type, bytes(kept.kept), limits, task.preview))
+        elif task.clean:
             _answer(answers, _cleaned(task.type, bytes(kept.kept), limits) or b"")
         else:
             _answer(answers, msgspec.json.encode(look(task.type, kept, limits)))
@@ -61,6 +64,13 @@ def _cleaned(type: str, data: bytes, limits: MediaLimits) -> bytes | None:
         return None
 
 
+def _drawn(type: str, data: bytes, limits: MediaLimits, wished: Preview) -> bytes:
+    try:
+        return preview(type, data, limits, wished)
+    except Exception:  # whatever a decoder says of hostile bytes: it is not shown
+        return b""
+
+
 def _warm(limits: MediaLimits) -> None:
     """Decode and encode a small picture of each kind: afterwards no import and no file is needed any more."""
     Image.init()
@@ -73,7 +83,8 @@ def _warm(limits: MediaLimits) -> None:
             Image.effect_noise((80, 60), 90).convert("RGB").save(out, name, exif=exif)
             kept = keeper(type, limits)
             kept.feed(out.getvalue())
-            if look(type, kept, limits).problem or not clean(type, out.getvalue(), limits):
+            drawn = preview(type, out.getvalue(), limits, Preview(side=40, blurred=True, grey=True, still=False))
+            if look(type, kept, limits).problem or not clean(type, out.getvalue(), limits) or not drawn:
                 raise SystemExit(f"{name} pictures cannot be opened on this machine")
 
 

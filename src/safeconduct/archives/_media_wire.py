@@ -32,11 +32,21 @@ class MediaLimits(Struct, frozen=True):
     remembered: int = 1024
 
 
+class Preview(Struct, frozen=True):
+    """How somebody who has to look at a picture wants to see it; ``side`` bounds the longer side in points."""
+
+    side: int = 800
+    blurred: bool = False
+    grey: bool = False
+    still: bool = True
+
+
 class Task(Struct, frozen=True):
-    """What the child is asked: ``clean`` a picture or only look at it; ``type`` is the sniffed one."""
+    """What the child is asked: ``clean`` a picture, draw it anew or only look at it; ``type`` is the sniffed one."""
 
     type: str
     clean: bool = False
+    preview: Preview | None = None
 
 
 class Seen(Struct, frozen=True):

@@ -23,13 +23,16 @@ import msgspec
 
 from safeconduct.archives._media_marks import MADE
 from safeconduct.archives._media_types import HEAD, kind, named, plain, same, sniff
-from safeconduct.archives._media_wire import MOST_ANSWER, MediaLimits, Seen, Task, frame
+from safeconduct.archives._media_wire import MOST_ANSWER, MediaLimits, Preview, Seen, Task, frame
 from safeconduct.errors import SafeconductError
 from safeconduct.model import MediaFacts, Medium
 
-__all__ = ["MADE", "Measurer", "MediaLimits", "cleaned", "kind", "named", "plain", "same", "sniff"]
+__all__ = [
+    "MADE", "Measurer", "MediaLimits", "Preview", "cleaned", "kind", "named", "plain", "previewed", "same", "sniff",
+]  # fmt: skip
 
 CHUNK = 1 << 18
+MOST_PREVIEW = 8 << 20
 SLOWEST = 20 << 20  # bytes a second that a child must at least take in
 LIMITS = MediaLimits()
 LOOKED_INTO = ("image", "video", "audio")
@@ -127,6 +130,27 @@ def cleaned(data: bytes, type: str) -> bytes | None:
         return _cleaned(child, data, type)
     finally:
         child.stop()
+
+
+def previewed(data: bytes, wished: Preview, limits: MediaLimits = LIMITS) -> tuple[bytes, str] | None:
+    """A new, small picture of this one and its media type (JPEG, or WebP for what moves); ``None`` if it cannot be.
+
+    Drawn by the limited child from the pixels alone: no byte of the file is handed on.
+    """
+    sniffed = sniff(data[:HEAD])
+    if kind(sniffed) != "image" or len(data) > limits.image_bytes:
+        return None
+    child = _Child(limits)
+    try:
+        pieces = (data[at : at + CHUNK] for at in range(0, len(data), CHUNK))
+        drawn = child.ask(Task(sniffed, preview=wished), pieces, MOST_PREVIEW)
+    except _Gone:
+        return None
+    finally:
+        child.stop()
+    made = sniff(drawn[:HEAD])
+    # A broken-into child may say anything: only what it was asked for is shown.
+    return (drawn, made) if made in ("image/jpeg", "image/webp") else None
 
 
 def _cleaned(child: _Child, data: bytes, type: str) -> bytes | None:
