@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Protocol
+from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
 
 import numpy
 from msgspec import Struct
@@ -184,6 +184,21 @@ class Destination(Protocol):
 
     def finish(self) -> None:
         """Everything planned has been delivered: close files, write indexes.  Safe to call again."""
+
+
+@runtime_checkable
+class Hides(Protocol):
+    """What a destination has besides, if it can hide: law 10, first out of sight and then taken back.
+
+    Laws: once ``hide`` returns, whoever is not signed in gets nothing of these from outside; hide twice = hide once;
+    ``show`` (with the next ``finish``) puts everything back; what is hidden can be found and undone.
+    """
+
+    def hide(self, receipts: Iterable[Receipt]) -> int:
+        """Out of sight; returns how many of them are hidden now."""
+
+    def show(self, receipts: Iterable[Receipt]) -> int:
+        """Visible again as before, once ``finish`` has been called."""
 
 
 class Witness(Protocol):

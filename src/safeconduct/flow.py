@@ -21,14 +21,14 @@ from safeconduct.errors import PlanError, SourceError
 from safeconduct.home import Home
 from safeconduct.model import Abilities, Choices
 from safeconduct.policy import Policy
-from safeconduct.steps.copy import Result, copy, lease_of, same_source
+from safeconduct.steps.copy import WHOLE, Portion, Result, copy, lease_of, same_source
 from safeconduct.steps.decide import Overruled
 from safeconduct.steps.inspect import Inspection, Tick, inspect
 from safeconduct.steps.plan import make_plan
 from safeconduct.steps.planfile import Plan
 from safeconduct.steps.remainder import STAYS, keep_held, save_remainder
 from safeconduct.steps.transfer import Transfer, begin, find, kept_plan
-from safeconduct.steps.undo import Rollback, undo
+from safeconduct.steps.undo import Rollback, hide, undo
 
 
 def no_tick(count: int) -> None:
@@ -121,18 +121,21 @@ def planned(
 
 
 def copied(
-    home: Home, plan: Plan, source: Source, destination: Destination, *, tick: Tick = no_tick
+    home: Home, plan: Plan, source: Source, destination: Destination, *, tick: Tick = no_tick, portion: Portion = WHOLE
 ) -> tuple[Transfer, Result, Path | None]:
-    """Execute the plan; keep what is held and save what stays behind.  Returns where the remainder is, if any."""
+    """Execute the plan, or a portion of it; keep what is held and save what stays behind once all is done.
+
+    Returns where the remainder is, if any.
+    """
     same_source(plan, source)
     lease = lease_of(home, plan)  # before anything is entered: who has to wait leaves no transfer behind
     try:
         transfer = begin(home, plan, plan.header.destination)
         keep_held(home, plan, transfer, source)  # first: whoever is asked while it runs can already answer
-        result = copy(home, plan, transfer, source, destination, lease=lease, tick=tick)
+        result = copy(home, plan, transfer, source, destination, lease=lease, tick=tick, portion=portion)
     finally:
         lease.release()
-    return transfer, result, _remainder(home, plan, transfer, source, result)
+    return transfer, result, None if result.left else _remainder(home, plan, transfer, source, result)
 
 
 def undone(
@@ -146,6 +149,12 @@ def undone(
     """Take back a whole transfer, or these items of it."""
     transfer = find(home, transfer_id)
     return undo(home, kept_plan(transfer), transfer, destination, numbers, tick=tick, sleep=time.sleep)
+
+
+def hidden(home: Home, transfer_id: str, destination: Destination, numbers: Sequence[int] | None = None) -> int | None:
+    """Out of sight at once, before it is taken back; how many items, or ``None`` where the destination cannot hide."""
+    transfer = find(home, transfer_id)
+    return hide(home, kept_plan(transfer), transfer, destination, numbers, sleep=time.sleep)
 
 
 def _remainder(home: Home, plan: Plan, transfer: Transfer, source: Source, result: Result) -> Path | None:

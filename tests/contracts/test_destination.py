@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from safeconduct.contracts import Destination
+from safeconduct.contracts import Destination, Hides
 from safeconduct.discover import plugins
 from safeconduct.model import (
     Abilities,
@@ -178,6 +178,34 @@ def test_undo_puts_everything_back_newest_first_with_receipts_from_a_file_and_tw
     assert place.state() == before
     assert all(fresh.find(one) is None for one in shaped)
     fresh.finish()
+
+
+def test_what_is_hidden_is_gone_from_outside_found_and_put_back_or_undone(place: Example) -> None:
+    destination = place.make()
+    shaped = shapes(destination, destination.probe())
+    assert isinstance(destination, Hides) == destination.probe().hides
+    if not isinstance(destination, Hides):
+        return
+    before = place.state()
+    receipts = deliver_all(destination, shaped)
+    destination.finish()
+    shown = place.state()
+    assert destination.hide(receipts) == len(receipts)
+    assert destination.hide(receipts) == len(receipts)
+    hidden = place.make()
+    assert not place.keeps or [hidden.find(one) is not None for one in shaped] == [True] * len(shaped)
+    assert isinstance(hidden, Hides)
+    assert hidden.show(receipts) == len(receipts)
+    hidden.finish()
+    assert place.state() == shown
+    again = place.make()
+    assert isinstance(again, Hides)
+    again.hide(receipts)
+    again.finish()
+    for receipt in reversed(receipts):
+        again.undo(receipt)
+    again.finish()
+    assert place.state() == before
 
 
 def test_finish_may_be_called_again(place: Example) -> None:

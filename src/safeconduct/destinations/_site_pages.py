@@ -21,6 +21,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS posts (
   key TEXT PRIMARY KEY, number INT, kind TEXT, visibility INT, at TEXT, page TEXT, parent TEXT, body TEXT, media TEXT);
+CREATE TABLE IF NOT EXISTS away (
+  key TEXT PRIMARY KEY, number INT, kind TEXT, visibility INT, at TEXT, page TEXT, parent TEXT, body TEXT, media TEXT);
 CREATE INDEX IF NOT EXISTS by_page ON posts (page, at, number);
 CREATE INDEX IF NOT EXISTS by_time ON posts (at, number);
 CREATE INDEX IF NOT EXISTS by_parent ON posts (parent, at);

@@ -12,7 +12,7 @@ import csv
 import hashlib
 import sqlite3
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -53,6 +53,7 @@ class Container:
     def __init__(self, place: str, terms: Terms) -> None:
         self._path = Path(place)
         self._work = self._path.with_name(self._path.name + ".part")
+        self._hidden = self._path.with_name(f".{self._path.name}.hidden")
         self._terms = terms
         self._open: sqlite3.Connection | None = None
         self._attached: dict[str, str] = {}
@@ -119,7 +120,7 @@ class Container:
 
     def undo(self, receipt: Receipt) -> Undone:
         """Take the record out again; the file follows when ``finish`` is called, or at once if nothing is left."""
-        if not self._work.exists() and not self._path.exists():
+        if not self._work.exists() and not self._kept.exists():
             return Undone(receipt.number)
         work = self._ledger()
         with transaction(work):
@@ -128,6 +129,20 @@ class Container:
         if not work.execute("SELECT 1 FROM records LIMIT 1").fetchone():
             self._remove()
         return Undone(receipt.number)
+
+    def hide(self, receipts: Iterable[Receipt]) -> int:
+        """The whole file goes out of sight: it is private, so nobody but its owner can miss the rest."""
+        count = sum(1 for _ in receipts)
+        if count and self._path.exists():
+            self._path.replace(self._hidden)
+        return count
+
+    def show(self, receipts: Iterable[Receipt]) -> int:
+        """The file lies again where it lay."""
+        count = sum(1 for _ in receipts)
+        if self._hidden.exists() and not self._path.exists():
+            self._hidden.replace(self._path)
+        return count
 
     def finish(self) -> None:
         """Write the file whole, then remove the working folder."""
@@ -141,14 +156,20 @@ class Container:
             tar.write(self._path, work, self._work, self._terms.key)
         finally:
             self._close()
+        self._hidden.unlink(missing_ok=True)
         clear(self._work)
 
     # --- the working folder ----------------------------------------------------------------------------
 
+    @property
+    def _kept(self) -> Path:
+        """Where the finished file lies now."""
+        return self._hidden if self._hidden.exists() and not self._path.exists() else self._path
+
     def _ledger(self) -> sqlite3.Connection:
         if self._open is None:
-            if self._path.exists() and not (self._work / "ledger.sqlite").exists():
-                tar.restore(self._path, self._work)
+            if self._kept.exists() and not (self._work / "ledger.sqlite").exists():
+                tar.restore(self._kept, self._work)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._open = ledger(self._work, tar.SCHEMA)
             facts = {"created": _now(), "actor": self._terms.actor, "title": self._terms.title}
@@ -163,11 +184,11 @@ class Container:
         if (self._work / "ledger.sqlite").exists():
             with contextlib.closing(look(self._work)) as work:
                 return bool(work.execute(known, (key,)).fetchone())
-        if not self._path.exists():
+        if not self._kept.exists():
             return False
         if self._written is None:
             # Eight bytes a record, sorted: half a million records must not cost a set of strings.
-            keys = array("Q", (int(row["key"][:16], 16) for row in tar.records(self._path)))
+            keys = array("Q", (int(row["key"][:16], 16) for row in tar.records(self._kept)))
             self._written = numpy.sort(numpy.frombuffer(keys, dtype=numpy.uint64))
         wanted = numpy.uint64(int(key[:16], 16))
         at = int(numpy.searchsorted(self._written, wanted))
@@ -202,6 +223,7 @@ class Container:
     def _remove(self) -> None:
         self._close()
         self._path.unlink(missing_ok=True)
+        self._hidden.unlink(missing_ok=True)
         clear(self._work)
 
 

@@ -5,6 +5,7 @@ To see what a community would say to an import without any server, and to measur
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -49,6 +50,14 @@ class Nowhere:
     def undo(self, receipt: Receipt) -> Undone:
         """Nothing was done, so nothing is left over."""
         return Undone(receipt.number)
+
+    def hide(self, receipts: Iterable[Receipt]) -> int:
+        """Nobody ever sees anything here."""
+        return sum(1 for _ in receipts)
+
+    def show(self, receipts: Iterable[Receipt]) -> int:
+        """There is nothing to see."""
+        return sum(1 for _ in receipts)
 
     def finish(self) -> None:
         """Nothing to close."""

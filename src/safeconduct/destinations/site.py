@@ -12,6 +12,7 @@ import hashlib
 import re
 import secrets
 import sqlite3
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -30,6 +31,11 @@ OURS = {
     "media": re.compile(r"[0-9a-f]{32}\.\w+|\.[0-9a-f]{32}\.\w+\.part"),
     "search": re.compile(r"[pw]\d+\.js|\.[pw]\d+\.js\.part"),
 }
+KEPT = "SELECT page, media FROM posts WHERE key = ? UNION ALL SELECT page, media FROM away WHERE key = ?"
+ONLY_AWAY = (
+    "SELECT DISTINCT file FROM shows JOIN away USING (key) "
+    "WHERE file NOT IN (SELECT file FROM shows JOIN posts USING (key))"
+)
 
 
 class Site:
@@ -58,6 +64,7 @@ class Site:
             version="1",
             probed=datetime.now(UTC),
             carries=frozenset({Kind.POST, Kind.POLL, Kind.PROFILE, Kind.BOOST}),
+            hides=True,
             notes=(
                 "The site is a folder on this computer. Nobody else sees it until you put it on a server.",
                 "Leave the folder .safeconduct out when you do.",
@@ -73,7 +80,7 @@ class Site:
         """Keep it for ``finish``.  Safe to repeat, also after a crash."""
         work = self._ledger()
         key = _key(shaped, self._secret)
-        row = work.execute("SELECT page, media FROM posts WHERE key = ?", (key,)).fetchone()
+        row = work.execute(KEPT, (key, key)).fetchone()
         if row is not None:
             return self._receipt(shaped, key, row[0], msgspec.json.decode(row[1]))
         media = self._media(shaped, source)
@@ -87,7 +94,7 @@ class Site:
             return None
         with contextlib.nullcontext(self._open) if self._open else contextlib.closing(look(self._hidden)) as work:
             key = _key(shaped, _secret(work))
-            row = work.execute("SELECT page, media FROM posts WHERE key = ?", (key,)).fetchone()
+            row = work.execute(KEPT, (key, key)).fetchone()
         return self._receipt(shaped, key, row[0], msgspec.json.decode(row[1])) if row else None
 
     def undo(self, receipt: Receipt) -> Undone:
@@ -95,16 +102,48 @@ class Site:
         if not self._ledger_file.exists():
             return Undone(receipt.number)
         work = self._ledger()
-        row = work.execute("SELECT page FROM posts WHERE key = ?", (receipt.new_id,)).fetchone()
+        row = work.execute(KEPT, (receipt.new_id,) * 2).fetchone()
         if row is not None:
             self._hide(work, row[0], receipt.new_id)
             with transaction(work):
-                work.execute("DELETE FROM posts WHERE key = ?", (receipt.new_id,))
-                work.execute("DELETE FROM shows WHERE key = ?", (receipt.new_id,))
+                for table in ("posts", "away", "shows"):
+                    work.execute(f"DELETE FROM {table} WHERE key = ?", (receipt.new_id,))
                 self._stale(work)
-        if not work.execute("SELECT 1 FROM posts LIMIT 1").fetchone():
+        if not self._any(work):
             self._remove()
         return Undone(receipt.number)
+
+    def hide(self, receipts: Iterable[Receipt]) -> int:
+        """The pages and files that show them are gone at once; ``finish`` writes the pages anew without them."""
+        if not self._ledger_file.exists():
+            return 0
+        work = self._ledger()
+        with transaction(work):  # the files first: a run that is cut short hides them again
+            count = _move(work, "posts", "away", receipts)
+            pages = [page for (page,) in work.execute("SELECT DISTINCT page FROM away")]
+            for name in (*(f"{page}.html" for page in pages), "index.html", "search.html", *self._ours("search")):
+                self._unlink(name)
+            (self._hidden / "media").mkdir(mode=0o700, exist_ok=True)
+            for (file,) in work.execute(ONLY_AWAY).fetchall():
+                with contextlib.suppress(FileNotFoundError):
+                    (self._path / file).replace(self._hidden / file)
+            self._stale(work)
+        return count
+
+    def show(self, receipts: Iterable[Receipt]) -> int:
+        """``finish`` puts them back on their pages."""
+        if not self._ledger_file.exists():
+            return 0
+        work = self._ledger()
+        with transaction(work):
+            count = _move(work, "away", "posts", receipts)
+            for (file,) in work.execute("SELECT DISTINCT file FROM shows JOIN posts USING (key)").fetchall():
+                with contextlib.suppress(FileNotFoundError):
+                    (self._hidden / file).replace(self._path / file)
+            with contextlib.suppress(OSError):  # what is still hidden lies in it
+                (self._hidden / "media").rmdir()
+            self._stale(work)
+        return count
 
     def finish(self) -> None:
         """Write all pages, the search and the style; remove what no longer belongs.  Only if something changed."""
@@ -112,8 +151,11 @@ class Site:
             return
         try:
             work = self._ledger()
-            if not work.execute("SELECT 1 FROM posts LIMIT 1").fetchone():
+            if not self._any(work):
                 self._remove()
+            elif not work.execute("SELECT 1 FROM posts LIMIT 1").fetchone():
+                for (name,) in work.execute("SELECT file FROM written").fetchall():
+                    self._unlink(name)  # all of it is hidden: not even an empty page is there
             elif work.execute("SELECT 1 FROM facts WHERE name = 'stale'").fetchone():
                 self._write(work)
                 work.execute("DELETE FROM facts WHERE name = 'stale'")
@@ -190,6 +232,10 @@ class Site:
             shaped.number, shaped.kind, self.name, key, url=url, at=datetime.now(UTC), notes=left, media=placed
         )
 
+    def _any(self, work: sqlite3.Connection) -> bool:
+        found = "SELECT 1 FROM posts UNION ALL SELECT 1 FROM away LIMIT 1"
+        return work.execute(found).fetchone() is not None
+
     def _stale(self, work: sqlite3.Connection) -> None:
         work.execute("INSERT OR IGNORE INTO facts VALUES ('stale', '1')")
 
@@ -198,7 +244,7 @@ class Site:
     def _write(self, work: sqlite3.Connection) -> None:
         before = {name for (name,) in work.execute("SELECT file FROM written")}
         title = work.execute("SELECT value FROM facts WHERE name = 'title'").fetchone()[0]
-        now = {file for (file,) in work.execute("SELECT DISTINCT file FROM shows")}
+        now = {file for (file,) in work.execute("SELECT DISTINCT file FROM shows JOIN posts USING (key)")}
         for name in Pages(work, self._path, title).write(self._hidden):
             work.execute("INSERT OR IGNORE INTO written VALUES (?)", (name,))
             now.add(name)
@@ -227,6 +273,7 @@ class Site:
         for (file,) in work.execute("SELECT file FROM shows WHERE key = ?", (key,)).fetchall():
             if not work.execute("SELECT 1 FROM shows WHERE file = ? AND key != ?", (file, key)).fetchone():
                 self._unlink(file)
+                (self._hidden / file).unlink(missing_ok=True)
 
     def _unlink(self, name: str) -> None:
         path = self._path / name
@@ -260,6 +307,16 @@ class Site:
         if self._publisher is not None:
             self._publisher.close()
         self._publisher = None
+
+
+def _move(work: sqlite3.Connection, here: str, there: str, receipts: Iterable[Receipt]) -> int:
+    """Those that lie ``there`` afterwards, whether they were moved now or before."""
+    count = 0
+    for receipt in receipts:
+        work.execute(f"INSERT OR IGNORE INTO {there} SELECT * FROM {here} WHERE key = ?", (receipt.new_id,))
+        work.execute(f"DELETE FROM {here} WHERE key = ?", (receipt.new_id,))
+        count += work.execute(f"SELECT 1 FROM {there} WHERE key = ?", (receipt.new_id,)).fetchone() is not None
+    return count
 
 
 def _key(shaped: Shaped, secret: bytes) -> str:

@@ -10,8 +10,10 @@ import hashlib
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from heapq import nsmallest
+from math import inf
 
 from msgspec import Struct
 
@@ -36,7 +38,7 @@ class Result(Struct, frozen=True):
 
     ``differences``: item numbers where the two do not agree, with why.  ``notes``: what of an item that did arrive
     could not be delivered after all, such as a picture that could not be cleaned.  ``known``: those of the differences
-    that an earlier run has told of already, for the same reason.
+    that an earlier run has told of already, for the same reason.  ``left``: lines that are for later.
     """
 
     transfer: str
@@ -47,6 +49,24 @@ class Result(Struct, frozen=True):
     differences: tuple[tuple[int, str], ...] = ()
     notes: tuple[tuple[int, str], ...] = ()
     known: tuple[int, ...] = ()
+    left: int = 0
+
+
+class Portion(Struct, frozen=True):
+    """How much of a plan is delivered now: the ``most`` oldest lines (undated ones first), and until ``stopped()``.
+
+    What was delivered counts, so a larger portion goes on where a smaller one ended.
+    """
+
+    most: int | None = None
+    stopped: Callable[[], bool] = lambda: False
+
+
+class _Stopped(Exception):
+    """Somebody pressed the button while a server made us wait."""
+
+
+WHOLE = Portion()
 
 
 def copy(
@@ -59,8 +79,9 @@ def copy(
     lease: Lease | None = None,
     tick: Tick = lambda count: None,
     sleep: Sleep = time.sleep,
+    portion: Portion = WHOLE,
 ) -> Result:
-    """Deliver every line of ``plan`` that has a shape.
+    """Deliver every line of ``plan`` that has a shape, or a portion of them.
 
     Raises ``PlanError`` if source or server are not what the plan assumed, ``Busy`` if another worker is at it,
     ``DeliveryError`` if the destination keeps refusing.  Calling it again goes on where it stopped.
@@ -70,13 +91,16 @@ def copy(
     lease = lease or lease_of(home, plan)
     try:
         custody = Custody(home, transfer.id, account_name(plan), lease)
-        run = _Run(plan, source, destination, custody, tick, sleep, Overruled(home))
-        run.reconcile()
+        run = _Run(plan, source, destination, custody, tick, sleep, Overruled(home), portion)
         run.deliver()
         destination.finish()
         result = run.result()
-        custody.note("finished", {"delivered": result.delivered, "already": result.already, "failed": result.failed})
-        finish(home, transfer.id, FINISHED)
+        counts = {"delivered": result.delivered, "already": result.already, "failed": result.failed}
+        if result.left:
+            custody.note("paused", {**counts, "left": result.left})
+        else:
+            custody.note("finished", counts)
+            finish(home, transfer.id, FINISHED)
         return result
     finally:
         lease.release()
@@ -138,10 +162,12 @@ def _digest(source: Source, member: str) -> str:
 class _Run:
     def __init__(
         self, plan: Plan, source: Source, destination: Destination, custody: Custody, tick: Tick, sleep: Sleep,
-        overruled: Overruled,
+        overruled: Overruled, portion: Portion,
     ) -> None:  # fmt: skip
         self._plan, self._source, self._destination, self._custody = plan, source, destination, custody
-        self._tick, self._sleep = tick, sleep
+        self._tick, self._nap, self._portion = tick, sleep, portion
+        self._stopped = False
+        self._now: frozenset[int] | None = None if portion.most is None else self._oldest(portion.most)
         self._states = custody.states()
         self._refusals = custody.refusals()  # of earlier runs: of accounts that are gone, nobody need be told again
         self._known: set[int] = set()
@@ -165,33 +191,65 @@ class _Run:
 
     def deliver(self) -> None:
         """Protection first (law 7), then everything else; a reply waits until its parent has an address."""
-        for protecting in (True, False):
-            while self._sweep(protecting):
-                pass
+        try:
+            self.reconcile()
+            for protecting in (True, False):
+                while self._sweep(protecting):
+                    pass
+        except _Stopped:  # what was intended and not answered is looked for before anything else next time
+            self._stopped = True
+
+    def _oldest(self, most: int) -> frozenset[int]:
+        """Protection before everything, then what has no date, then by date."""
+        lines = (
+            (line.kind not in PROTECTION, line.shape.published.timestamp() if line.shape.published else -inf, line.n)
+            for line in self._lines()
+            if line.shape is not None
+        )
+        return frozenset(number for _, _, number in nsmallest(most, lines))
+
+    def _sleep(self, seconds: float) -> None:
+        """As long as the server asks, unless somebody stops it."""
+        if self._portion.stopped():
+            raise _Stopped
+        if self._portion is WHOLE:
+            self._nap(seconds)
+            return
+        end = time.monotonic() + seconds
+        while (rest := end - time.monotonic()) > 0:
+            self._nap(min(1.0, rest))
+            if self._portion.stopped():
+                raise _Stopped
+
+    def _later(self, line: Line) -> bool:
+        return self._stopped or (self._now is not None and line.n not in self._now)
 
     def _sweep(self, protecting: bool) -> bool:
         """Once over the plan; true if another sweep may deliver more."""
         before = Counter(self._states.values())
         waiting = False
         for line in self._lines():
-            if (line.kind in PROTECTION) == protecting and not self._settled(line):
-                waiting |= not self._line(line)
+            if (line.kind in PROTECTION) == protecting and not self._settled(line) and not self._later(line):
+                self._stopped = self._portion.stopped()
+                waiting |= not self._stopped and not self._line(line)
         return waiting and before != Counter(self._states.values())
 
     def result(self) -> Result:
         """Plan and outcome, item by item."""
         differences = []
-        planned = delivered = failed = 0
+        planned = delivered = failed = left = 0
         for line in self._lines():
             planned += 1
             state = self._states.get(line.n, "")
             delivered += state == DELIVERED
-            if state != DELIVERED and line.n not in self._already:
+            if self._later(line) and not self._settled(line):
+                left += 1
+            elif state != DELIVERED and line.n not in self._already:
                 failed += 1
                 differences.append((line.n, self._reasons.get(line.n, f"still {state or 'not delivered'}")))
         return Result(
             self._custody.transfer, planned, delivered, len(self._already), failed, tuple(differences),
-            tuple(self._notes), tuple(number for number, _ in differences if self._told(number)),
+            tuple(self._notes), tuple(number for number, _ in differences if self._told(number)), left,
         )  # fmt: skip
 
     def _told(self, number: int) -> bool:

@@ -7,7 +7,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from safeconduct.contracts import Destination
+from safeconduct.contracts import Destination, Hides
 from safeconduct.errors import DeliveryError
 from safeconduct.home import Custody, Home, Lease
 from safeconduct.home.custody import INTENDED
@@ -63,6 +63,32 @@ def undo(
         if numbers is None and not failed:
             finish(home, transfer.id, UNDONE)
         return Rollback(transfer.id, undone, failed, tuple(leftovers))
+    finally:
+        lease.release()
+
+
+def hide(
+    home: Home,
+    plan: Plan,
+    transfer: Transfer,
+    destination: Destination,
+    numbers: Iterable[int] | None = None,
+    *,
+    sleep: Sleep,
+) -> int | None:
+    """Hide what ``transfer`` delivered (all of it, or these items): nobody outside sees it from now on (law 10).
+
+    Returns how many items, or ``None`` if this destination cannot hide.  Raises ``Busy``.
+    """
+    if not isinstance(destination, Hides):
+        return None
+    lease = Lease(home.connection, home.mark(account_name(plan)), home.another)
+    try:
+        custody = Custody(home, transfer.id, account_name(plan), lease)
+        _find_lost(plan, destination, custody, sleep)
+        count = destination.hide(receipt for _, receipt in custody.receipts(numbers, why="hide"))
+        custody.note("hidden", {"count": count})
+        return count
     finally:
         lease.release()
 
