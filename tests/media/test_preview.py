@@ -23,7 +23,7 @@ def _jpeg(size: tuple[int, int] = (600, 300)) -> bytes:
 
 
 def _gif(frames: int) -> bytes:
-    pictures = [Image.new("RGB", (60, 40), (2 * place, 255 - 2 * place, 90)) for place in range(frames)]
+    pictures = [Image.new("RGB", (60, 40), (83 * place % 256, 47 * place % 256, 90)) for place in range(frames)]
     out = io.BytesIO()
     pictures[0].save(out, "GIF", save_all=True, append_images=pictures[1:], duration=50)
     return out.getvalue()
