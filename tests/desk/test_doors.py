@@ -32,7 +32,8 @@ STRANGERS = {
     "account_login", "account_logout", "account_signup", "account_inactive", "mfa_authenticate", "mfa_login_webauthn",
     "server", "server-leave", "server-back", "openid_connect_login", "openid_connect_callback",
     "socialaccount_login_cancelled", "socialaccount_login_error", "socialaccount_signup",
-    "published", "published-json", "gate", "gate-json", "custody", "transparency", "notice", "healthz", "readyz", "metrics", "catalogue",
+    "published", "published-json", "gate", "gate-json", "custody", "transparency", "notice", "catalogue",
+    "healthz", "readyz", "metrics",
 }  # fmt: skip
 # POSTs that prove themselves in another way than by the token of a form: signatures of servers that report.
 OTHER_TOKENS: set[str] = {"hook", "webhook"}
