@@ -315,7 +315,8 @@ class Sample(models.Model):
     seed = models.CharField(max_length=64)
     size = models.PositiveIntegerField()
     population = models.PositiveIntegerField()
-    numbers = models.JSONField(default=list)
+    numbers = models.JSONField(default=list)  # in the order in which they are looked at
+    strata = models.JSONField(default=dict)  # "2019 post": {"of": how many there are, "numbers": those drawn}
     looked = models.PositiveIntegerField(default=0)
     bad = models.PositiveIntegerField(default=0)
     by = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL)
