@@ -24,6 +24,7 @@ from safeconduct_desk.store import files
 
 PASSWORD = "correct horse battery staple"
 ClientOf = Callable[[User], Client]
+MADE = ("columns.npz", "items.db")  # files that reading leaves behind
 READ = ("state", "report", "shape", "actor", "acct", "sha256", "proof", "items", "held", "minutes")
 
 
@@ -138,7 +139,8 @@ def screened(arrival: Arrival, reading: dict[str, Any]) -> Arrival:
 def _remembered(arrival: Arrival) -> dict[str, Any]:
     groups = [(_plain(group, "arrival_id"), [_plain(one, "group_id") for one in group.members.all()])
               for group in arrival.groups.all()]  # fmt: skip
-    return {"arrival": {name: getattr(arrival, name) for name in READ}, "groups": groups}
+    made = {name: files().fetch(arrival, name).read_bytes() for name in MADE}
+    return {"arrival": {name: getattr(arrival, name) for name in READ}, "groups": groups, "files": made}
 
 
 def _plain(row: Group | Held, owner: str) -> dict[str, Any]:
@@ -149,6 +151,8 @@ def _plain(row: Group | Held, owner: str) -> dict[str, Any]:
 def _repeat(arrival: Arrival, reading: dict[str, Any]) -> None:
     """The same rows again, without reading the archive again."""
     Arrival.objects.filter(pk=arrival.pk).update(policy=PolicyVersion.live(), **reading["arrival"])
+    for name, data in reading["files"].items():
+        files().path(arrival, name).write_bytes(data)
     for fields, members in reading["groups"]:
         group = Group.objects.create(arrival=arrival, **fields)
         Held.objects.bulk_create([Held(group=group, **one) for one in members])
