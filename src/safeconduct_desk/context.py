@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
+from safeconduct_desk.budgets import forecast
 from safeconduct_desk.doors import role_of
 from safeconduct_desk.models import Arrival, Community, Member, Role
 
@@ -35,7 +36,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
     return {
         "community": community, "role": role, "works_here": works_here,
         "places": places(role, request.path) if role is not None else [],
-        "load": SimpleLazyObject(lambda: load(request, community)) if works_here else None,
+        "load": SimpleLazyObject(lambda: load(request, community)) if works_here and community else None,
     }  # fmt: skip
 
 
@@ -54,18 +55,10 @@ def places(role: Role, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def load(request: HttpRequest, community: Community | None) -> dict[str, Any]:
+def load(request: HttpRequest, community: Community) -> dict[str, Any]:
     """How many arrivals wait for this member, the minutes all of them would take, and whether more are taken in."""
     member = Member.objects.filter(user__pk=request.user.pk or 0).first()
     mine = Q(claimed_by=None) | Q(claimed_by=member)
-    waiting = Arrival.objects.filter(state=Arrival.State.WAITING)
-    found = waiting.aggregate(waiting=Count("pk", filter=mine), minutes=Sum("minutes"))
-    minutes = round(found["minutes"] or 0)
-    return {"waiting": found["waiting"], "minutes": minutes, "intake": intake(community, minutes)}
-
-
-def intake(community: Community | None, minutes: int) -> str:
-    """ "open", "slow" (more waits than the community wants to review in a day) or "closed"."""
-    if community is None or not community.intake_open:
-        return "closed"
-    return "slow" if minutes > community.review_minutes_day else "open"
+    waiting = Arrival.objects.filter(mine, state=Arrival.State.WAITING).count()
+    now = forecast(community)
+    return {"waiting": waiting, "minutes": round(now.minutes), "intake": now.state}

@@ -200,15 +200,17 @@ def test_the_line_above_counts_what_waits_for_me(community: Community, carol: Us
     assert "2 wait for you · 25 minutes of review · intake open" in client_of(carol).get("/").text
     Community.objects.update(review_minutes_day=20)
     assert "intake slowed" in client_of(carol).get("/").text
+    Community.objects.update(review_minutes_day=1)
+    assert "Intake has closed itself" in client_of(carol).get("/").text
     Community.objects.update(intake_open=False)
-    assert "intake closed" in client_of(carol).get("/").text
+    assert "Intake is closed: nobody can offer" in client_of(carol).get("/").text
 
 
 def test_the_frame_asks_the_database_little(carol: User, client_of: ClientOf,
                                             django_assert_max_num_queries: DjangoAssertNumQueries) -> None:  # fmt: skip
     client = client_of(carol)
     client.get("/")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(18):
         client.get("/")
 
 
@@ -290,7 +292,7 @@ def test_the_list_costs_the_same_for_one_and_for_fifty(
     )
     client = client_of(carol)
     client.get("/")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(18):
         text = client.get("/?page=2&show=all").text
     assert text.count("<tr") == 51
     assert "?page=3&amp;show=all" in text

@@ -1,4 +1,4 @@
-// Everything works without this file. It adds keys.
+// Everything works without this file. It adds keys and ignores double clicks.
 (() => {
   "use strict";
   const typing = (place) => place.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
@@ -44,6 +44,14 @@
     event.preventDefault();
     found.focus();
     found.click();
+  });
+
+  // A trembling hand or a slow connection must not decide twice.
+  document.addEventListener("submit", (event) => {
+    const form = event.target, now = Date.now();
+    if (form.method !== "post" || event.defaultPrevented) return;
+    if (now - Number(form.dataset.sent || 0) < 1000) event.preventDefault();
+    else form.dataset.sent = now;
   });
 
   for (const one of document.querySelectorAll("[data-key]")) one.setAttribute("aria-keyshortcuts", one.dataset.key);
