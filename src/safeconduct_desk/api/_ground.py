@@ -11,11 +11,12 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -34,6 +35,8 @@ from safeconduct_desk.models import Role, Token
 ROOT = "/api/v1/"
 PROBLEM = "application/problem+json"
 MOST, USUAL = 200, 50  # of one page
+NAME = Annotated[str, Field(pattern="^[a-z0-9]{1,20}$")]
+KEY = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Row = TypeVar("Row", bound=Model)
 log = logging.getLogger("safeconduct.desk")
 
@@ -132,7 +135,10 @@ def told(error: object) -> HttpResponse:
         case RequestDataTooBig():
             return problem(413, "That is too much at once.")
         case SafeconductError():
-            return problem(409, str(error))
+            offset = getattr(error, "offset", None)  # of an upload: where to go on
+            return problem(409, str(error), **({} if offset is None else {"offset": offset}))
+        case UnicodeEncodeError() | DataError():  # half a letter, a zero byte: no text
+            return problem(422, "There is something in the request that is no text.")
     return _broken(error)
 
 
@@ -153,13 +159,14 @@ def _broken(error: object) -> HttpResponse:
 
 def guarded(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
     """Each view with its ``door``: strangers come as far as the operation's own, which asks for the token."""
-    for pattern in patterns:
-        if isinstance(pattern, URLPattern):
-            pattern.callback = _with_door(pattern.callback)
-    return [*patterns, path("<path:rest>", _with_door(_nowhere), name="api-nowhere")]
+    own = [one for one in patterns if isinstance(one, URLPattern) and one.name != "api-root"]
+    for pattern in own:
+        pattern.callback = _with_door(pattern.callback)
+    nowhere = _with_door(_nowhere)
+    return [*own, path("", nowhere, name="api-nothing"), path("<path:rest>", nowhere, name="api-nowhere")]
 
 
-def _nowhere(request: HttpRequest, rest: str) -> HttpResponse:
+def _nowhere(request: HttpRequest, rest: str = "") -> HttpResponse:
     return problem(404, "There is no such address. All of them are in openapi.json.")
 
 
