@@ -210,6 +210,7 @@ class Arrival(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     soft_days = models.PositiveIntegerField(default=0)
     stop = models.BooleanField(default=False)  # the stop button of a soft application
+    told = models.CharField(max_length=12, blank=True)  # the state that webhooks know of
     received_at = models.DateTimeField(null=True, blank=True)  # its file is complete: it stands in line
     let_in_at = models.DateTimeField(null=True, blank=True)  # it was its turn to be read
     ended_at = models.DateTimeField(null=True, blank=True)  # retention is counted from here
@@ -423,6 +424,18 @@ class Webhook(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     failures = models.PositiveIntegerField(default=0)
     paused = models.BooleanField(default=False)
+
+
+class Call(models.Model):
+    """One event for one webhook: tried until it is taken, or until nobody there takes anything any more."""
+
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="calls")
+    event = models.CharField(max_length=40)
+    body = models.TextField()  # JSON, as it is signed; names and states, never content
+    created = models.DateTimeField(auto_now_add=True)
+    due = models.DateTimeField(default=timezone.now, db_index=True)
+    tries = models.PositiveIntegerField(default=0)
+    said = models.CharField(max_length=300, blank=True)  # why it was not taken the last time
 
 
 class Worker(models.Model):
