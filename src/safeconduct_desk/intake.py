@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 FILE = "archive"  # no suffix: the core recognises what it is by what is in it
 INCOMING = "incoming"  # a form's file, until it is known that its form came from here
 PIECE = 8 * 2**20  # bytes a browser sends at once
-LARGEST_PIECE = 64 * 2**20
+LARGEST_PIECE = 16 * 2**20
 STATES = 64  # uploads whose digest is carried on in memory; others are read again at the end
 State = Arrival.State
 AGAIN_IS_FINE = (State.OFFERED, State.BROKEN, State.UNDONE, State.WITHDRAWN)
