@@ -409,3 +409,19 @@ def fetch(url: str, *, loopback: bool = False, cap: int = CAP, accept: str = "*/
             client.close()
         url = urljoin(url, answer.headers.get("location", ""))
     raise NetworkRefused(f"{urlsplit(url).netloc} redirects too often. Not followed.")
+
+
+def post(url: str, content: bytes, headers: Mapping[str, str], *, loopback: bool = False, cap: int = 1 << 16) -> Answer:
+    """POST these bytes with these headers once; no token of ours goes along, and no redirect is followed.
+
+    Raises ``Refused``, ``TryAgain``, ``Uncertain``, ``NetworkRefused``.
+    """
+    client = Client(origin_of(url, loopback), loopback=loopback, cap=cap)
+    try:
+        request = client._http.build_request("POST", url, content=content, headers=client._headers() | dict(headers))
+        answer = client._exchange(request)
+        if 300 <= answer.status < 400:
+            raise NetworkRefused(f"{client.host} redirects elsewhere. Not followed.")
+        return client._judge("POST", answer)
+    finally:
+        client.close()

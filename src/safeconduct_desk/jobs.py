@@ -22,7 +22,7 @@ from django.db import close_old_connections, connection
 
 from safeconduct import __version__
 from safeconduct.errors import SafeconductError
-from safeconduct_desk import delivering, oauth, screening, watchdog
+from safeconduct_desk import delivering, oauth, screening, watchdog, webhooks
 from safeconduct_desk.models import Arrival
 
 QUEUE = "desk"
@@ -79,12 +79,14 @@ def launch(name: str = "") -> str:
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=2, polling_interval_sec=0.5)
     watchdog.begin(name)
+    webhooks.begin()
     return name
 
 
 def stop() -> None:
     """Finish nothing more; what is running is gone on with at the next start."""
     watchdog.end()
+    webhooks.end()
     DBOS.destroy()
 
 
