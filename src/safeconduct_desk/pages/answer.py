@@ -32,7 +32,7 @@ def view(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     """Once it is answered it stays as it was said."""
     arrival = own(request, name)
     question = get_object_or_404(Question, pk=pk, arrival=arrival, to="person")
-    form = Words(request.POST or None)
+    form = Words(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         said = Question.objects.filter(pk=pk, answered_at=None).update(
             answer=form.cleaned_data["answer"], answered_at=timezone.now()

@@ -34,7 +34,7 @@ def view(request: HttpRequest, name: str, key: str) -> HttpResponse:
     statement = statements.one(arrival, key)
     if statement is None:
         raise Http404
-    form = Words(request.POST or None)
+    form = Words(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             appeals.appeal(arrival, key, form.cleaned_data["text"])

@@ -48,7 +48,7 @@ def answer(request: HttpRequest, pk: int) -> HttpResponse:
     one = get_object_or_404(Appeal.objects.select_related("arrival", "group"), pk=pk)
     if one.arrival.person_id == member.user_id:
         raise Http404
-    form = Answer(request.POST or None)
+    form = Answer(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             appeals.answer(member, one, form.cleaned_data["stands"] == "yes", form.cleaned_data["text"])

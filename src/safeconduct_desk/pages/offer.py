@@ -104,7 +104,7 @@ def step(request: HttpRequest, key: str) -> HttpResponse:
     section = next((one for one in published.sections(community) if one.key == key), None)
     if section is None:
         raise Http404
-    form = Agree(request.POST or None, label=section.agree)
+    form = Agree(request.POST if request.method == "POST" else None, label=section.agree)
     if request.method == "POST" and form.is_valid():
         draft = _draft(request)
         draft["agreed"][key] = {"at": timezone.now().isoformat(), "digest": section.digest}
@@ -119,7 +119,7 @@ def step(request: HttpRequest, key: str) -> HttpResponse:
 def choose(request: HttpRequest) -> HttpResponse:
     """The choices; after them the import is offered, and its file can come."""
     community = Community.objects.get()
-    form = Choose(request.POST or None, initial=_draft(request).get(CHOICES))
+    form = Choose(request.POST if request.method == "POST" else None, initial=_draft(request).get(CHOICES))
     if request.method == "POST" and form.is_valid():
         draft = _draft(request)
         draft[CHOICES] = form.cleaned_data
