@@ -20,5 +20,6 @@ def _of(package: str, places: object) -> list[URLPattern | URLResolver]:
 
 urlpatterns = [
     *_of("safeconduct_desk.pages", pages.__path__),
-    path("api/v1/", include(_of("safeconduct_desk.api", api.__path__))),
+    # A name of a resource is no name of a page: "upload" is both.
+    path("api/v1/", include((_of("safeconduct_desk.api", api.__path__), "api"))),
 ]
