@@ -97,7 +97,7 @@ class Doors:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not Community.is_set_up() and not request.path.startswith(OPEN_PREFIXES):
+        if not request.path.startswith(OPEN_PREFIXES) and not Community.is_set_up():
             return redirect("set-up")
         response = self._get_response(request)
         if not response.has_header("Cache-Control"):
