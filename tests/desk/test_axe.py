@@ -2,8 +2,8 @@
 
 ``/gallery/`` shows every kind of field and chart.
 
-A new page is one more entry in ``PAGES``; its people are the fixtures of ``conftest``, ``{arrival}`` in an address is
-the name of Alice's import, which waits for a decision.  With ``errors``, the form that this selector finds is sent as
+A new page is one more entry in ``PAGES``; its people are the fixtures of ``conftest``, what an address may
+name in braces is what ``world`` gives.  With ``errors``, the form that this selector finds is sent as
 it is, empty, and looked at again.
 
 ``SAFECONDUCT_SHOTS=folder`` keeps a picture of each page in each look.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,13 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 from selenium import webdriver
 
 from safeconduct_desk import setup
-from safeconduct_desk.models import Arrival, Group
+from safeconduct_desk.models import Appeal, Arrival, Group, Question
 from tests.browser.conftest import browser, log
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
@@ -60,7 +62,6 @@ PAGES = (
     Page("/?show=mine"),
     Page("/?show=closed", "olga"),
     Page("/no-such-page/"),
-    Page("/gallery/"),
     Page("/gallery/", errors="form.every"),
     Page("/sign-in/", ""),
     Page("/sign-in/", "", errors="main form"),
@@ -78,6 +79,25 @@ PAGES = (
     Page("/people/", "olga"),
     Page("/people/"),
     Page("/approvals/", "erin"),
+    Page("/appeals/"),
+    Page("/intake/", ""),
+    Page("/custody/", ""),
+    Page("/offer/", "alice"),
+    Page("/offer/choices/", "alice"),
+    Page("/mine/", "alice"),
+    Page("/offer/", "olga"),
+    Page("/offer/taken/", "alice"),
+    Page("/mine/", "bob"),
+    Page("/mine/{arrival}/", "alice"),
+    Page("/mine/{received}/", "alice"),
+    Page("/mine/{applied}/", "alice"),
+    Page("/mine/{refused}/", "alice"),
+    Page("/mine/{broken}/", "alice"),
+    Page("/mine/{offered}/file/", "alice"),
+    Page("/mine/{arrival}/question/{question}/", "alice"),
+    Page("/mine/{arrival}/question/{question}/", "alice", errors="main form"),
+    Page("/mine/{applied}/appeal/{refusal}/", "alice", errors="main form"),
+    Page("/appeals/{appeal}/"),
 )
 
 
@@ -114,18 +134,34 @@ def looked_at(browser: webdriver.Chrome, settings: Settings) -> Iterator[webdriv
 
 @pytest.fixture
 def people(request: pytest.FixtureRequest) -> dict[str, User]:
-    """Everybody, by name, and imports in every state."""
-    screened: Arrival = request.getfixturevalue("screened")
-    everybody = {name: request.getfixturevalue(name) for name in ("alice", "carol", "erin", "olga")}
+    """Everybody, by name."""
+    return {name: request.getfixturevalue(name) for name in ("alice", "bob", "carol", "erin", "olga")}
+
+
+@pytest.fixture
+def world(people: dict[str, User], screened: Arrival) -> dict[str, str]:
+    """Imports in every state; what addresses may name: ``arrival`` waits for a decision, others by their state."""
+    alice, carol = people["alice"], people["carol"].member
+    named = {"arrival": screened.name, "group": str(screened.groups.values_list("pk", flat=True)[0])}
     for state in Arrival.State:
-        Arrival.objects.create(
-            person=everybody["alice"], state=state, acct=f"wren@{state}.example", filename="x.zip", items=9412,
-            held=118, minutes=6, progress={"step": "read", "done": 4000, "of": 9412},
+        made = Arrival.objects.create(
+            person=alice, state=state, acct=f"wren@{state}.example", filename="x.zip", items=9412, held=118, minutes=6,
+            progress={"step": "read", "done": 4000, "of": 9412}, decided_by=carol, decided_at=timezone.now(),
             problem="The file ends too early. Ask for it again." if state == "broken" else "",
+            received_at=timezone.now(), shape=screened.shape, report=screened.report, policy=screened.policy,
         )  # fmt: skip
-    Arrival.objects.create(person=everybody["alice"], state="waiting", acct=MESSY, claimed_by=everybody["erin"].member)
+        named[str(state)] = made.name
+    Arrival.objects.create(person=alice, state="waiting", acct=MESSY, claimed_by=people["erin"].member)
     Group.objects.filter(arrival=screened).update(excerpt=MESSY)
-    return everybody
+    delivered = Arrival.objects.get(name=named["applied"])
+    refused = Group.objects.create(
+        arrival=delivered, key="0" * 32, rule="shop", criterion="link", sentence="Links to shops are not taken here.",
+        count=96, proposed="quarantine", action="reject", because=MESSY, decided_by=carol,
+        decided_at=timezone.now() - timedelta(hours=2), excerpt=MESSY,
+    )  # fmt: skip
+    asked = Question.objects.create(arrival=screened, text=f"Is {MESSY} yours?", asked_by=carol)
+    appeal = Appeal.objects.create(arrival=delivered, group=refused, text=f"It is no shop. {MESSY}")
+    return {**named, "question": str(asked.pk), "appeal": str(appeal.pk), "refusal": refused.key, "code": setup.code()}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
@@ -141,14 +177,12 @@ def test_every_page_can_be_used_by_everybody(
 
 def _ready(page: Page, driver: webdriver.Chrome, live_server: LiveServer, request: pytest.FixtureRequest) -> str:
     """Everything that the page is about, and whoever opens it signed in; returns the address."""
-    names = {"code": setup.code(), "arrival": ""}
+    names = {"code": setup.code()}
     if page.set_up:
-        people: dict[str, User] = request.getfixturevalue("people")
-        screened: Arrival = request.getfixturevalue("screened")
-        names |= {"arrival": screened.name, "group": str(screened.groups.values_list("pk", flat=True)[0])}
+        names |= request.getfixturevalue("world")
         driver.get(f"{live_server.url}/static/desk/icon.svg")
         if page.who:
-            _sign_in(driver, people[page.who])
+            _sign_in(driver, request.getfixturevalue("people")[page.who])
     return page.address.format(**names)
 
 
