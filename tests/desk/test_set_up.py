@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from safeconduct_desk import custody, invitations, setup
-from safeconduct_desk.models import Act, Community, Invitation, Member, PolicyVersion, Role
+from safeconduct_desk.models import Act, Arrival, Community, Invitation, Member, PolicyVersion, Role
 from tests.desk.conftest import PASSWORD, ClientOf
 from tests.desk.elsewhere import Elsewhere
 from tests.journeys.stand_in import TOKEN, StandIn
@@ -141,6 +141,51 @@ def test_a_server_that_is_not_there_is_said(fresh: Client) -> None:
         pass
     answer = fresh.post("/set-up/", given(kind="mastodon", place=server.url, loopback="on"))
     assert "Nobody could be asked" in answer.content.decode()
+
+
+# --- afterwards
+
+
+def test_the_operator_changes_what_was_set_up(olga: User, client_of: ClientOf) -> None:
+    client = client_of(olga)
+    page = client.get("/community/").content.decode()
+    assert "Garden" in page
+    given = {name: str(value) for name, value in Community.objects.values()[0].items() if value is not None}
+    changed = {**given, "about-form": "yes", "name": "Orchard", "per_day": "3", "two_people": "", "sign_up": ""}
+    assert client.post("/community/", changed).status_code == 302
+    community = Community.objects.get()
+    assert (community.name, community.per_day, community.two_people, community.sign_up) == ("Orchard", 3, False, False)
+    assert community.intake_open
+    assert Act.objects.get(verb="changed the community").detail["changed"] == "name, sign_up, per_day, two_people"
+    answer = client.post("/community/", {**changed, "per_day": "-1"})
+    assert answer.status_code == 400
+    assert Community.objects.get().per_day == 3
+
+
+def test_what_was_delivered_stays_tied_to_where_it_is(
+    olga: User, arrival: Arrival, client_of: ClientOf, tmp_path: Path
+) -> None:
+    before = Community.objects.get().destination
+    done = Arrival.objects.create(person=arrival.person, state=Arrival.State.APPLIED)
+    client, place = client_of(olga), {"where-form": "yes", "kind": "site", "place": str(tmp_path / "site")}
+    assert client.post("/community/", {**place, "place": "relative"}).status_code == 400
+    assert Community.objects.get().destination == before
+    assert client.post("/community/", place).status_code == 302
+    assert Community.objects.get().destination == f"site:{tmp_path / 'site'}"
+    arrival.refresh_from_db()
+    done.refresh_from_db()
+    assert (done.destination, arrival.destination) == (before, "")
+
+
+def test_the_key_goes_with_the_place_it_opens(olga: User, client_of: ClientOf) -> None:
+    client = client_of(olga)
+    with StandIn() as server:
+        place = {"where-form": "yes", "kind": "gotosocial", "place": server.url, "loopback": "on"}
+        client.post("/community/", {**place, "token": TOKEN})
+        client.post("/community/", place)
+        assert custody.unsealed(Community.objects.get().token) == TOKEN, "the place is the same: so is its key"
+    client.post("/community/", {"where-form": "yes", "kind": "nowhere"})
+    assert bytes(Community.objects.get().token) == b""
 
 
 # --- people

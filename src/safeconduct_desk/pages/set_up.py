@@ -34,16 +34,9 @@ PLACES = (
 )
 
 
-class SetUp(forms.Form):
-    """What has to be known before anything can arrive."""
+class Where(forms.Form):
+    """Where accepted posts go; it is looked at, from here and now: a wrong place costs an evening later."""
 
-    community = forms.CharField(
-        label=_("Name of your community"), max_length=100, help_text=_("People who move see it on every page.")
-    )
-    contact = forms.CharField(
-        label=_("How people reach you"), max_length=200, required=False,
-        help_text=_("An address on the Fediverse or for e-mail. It is shown to everybody."),
-    )  # fmt: skip
     kind = forms.ChoiceField(
         label=_("Where do accepted posts go?"), choices=PLACES, initial="nowhere", widget=forms.RadioSelect
     )
@@ -61,6 +54,28 @@ class SetUp(forms.Form):
         label=_("That server runs on this very machine, for trying out"), required=False,
         help_text=_("Allows http to localhost. Never set it on a machine that others use."),
     )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                given["destination"] = setup.destination(given["kind"], given["place"], given["loopback"])
+                setup.look(given["destination"], given["token"], given["loopback"])
+            except SafeconductError as error:
+                self.add_error("place", str(error))
+        return given
+
+
+class SetUp(Where):
+    """What has to be known before anything can arrive."""
+
+    community = forms.CharField(
+        label=_("Name of your community"), max_length=100, help_text=_("People who move see it on every page.")
+    )
+    contact = forms.CharField(
+        label=_("How people reach you"), max_length=200, required=False,
+        help_text=_("An address on the Fediverse or for e-mail. It is shown to everybody."),
+    )  # fmt: skip
     policy = forms.ChoiceField(
         label=_("The policy to begin with"), choices=[(name, name) for name in presets()], initial="careful",
         widget=forms.RadioSelect, help_text=_("You can change every rule of it later, and see first what that does."),
@@ -73,29 +88,20 @@ class SetUp(forms.Form):
         label=_("Your password"), strip=False, help_text=_("At least 12 characters; a few words are good."),
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
     )  # fmt: skip
+    field_order = ("community", "contact", "kind", "place", "loopback", "token", "policy", "name", "password")
 
     def clean_name(self) -> str:
         name: str = get_adapter().clean_username(self.cleaned_data["name"])
         return name
 
     def clean(self) -> dict[str, Any]:
-        """The place is looked at, from here and now: a wrong one costs an evening later."""
-        given = self.cleaned_data
-        if "password" in given:
+        """The password first: nothing is asked outside for a form that is wrong anyway."""
+        if "password" in self.cleaned_data:
             try:
-                validate_password(given["password"], User(username=given.get("name", "")))
+                validate_password(self.cleaned_data["password"], User(username=self.cleaned_data.get("name", "")))
             except ValidationError as error:
                 self.add_error("password", error)
-        if not self.errors:
-            self._look(given)
-        return given
-
-    def _look(self, given: dict[str, Any]) -> None:
-        try:
-            given["destination"] = setup.destination(given["kind"], given["place"], given["loopback"])
-            setup.look(given["destination"], given["token"], given["loopback"])
-        except SafeconductError as error:
-            self.add_error("place", str(error))
+        return super().clean()
 
 
 @door(None)
