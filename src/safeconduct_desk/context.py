@@ -19,6 +19,7 @@ PLACES = (
     ("arrivals", _("Arrivals"), Role.MODERATOR),
     ("mine", _("My arrivals"), Role.PERSON),
     ("offer", _("Offer an import"), Role.PERSON),
+    ("appeals", _("Appeals"), Role.MODERATOR),
     ("approvals", _("Second look"), Role.MODERATOR),
     ("policy", _("Policy"), Role.MODERATOR),
     ("trends", _("Trends"), Role.MODERATOR),

@@ -85,7 +85,7 @@ PAGES = (
     Page("/offer/", "alice"),
     Page("/offer/choices/", "alice"),
     Page("/mine/", "alice"),
-    Page("/offer/", "olga"),
+    Page("/offer/", "bob"),
     Page("/offer/taken/", "alice"),
     Page("/mine/", "bob"),
     Page("/mine/{arrival}/", "alice"),
