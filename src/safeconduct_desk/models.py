@@ -258,6 +258,12 @@ class Group(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["arrival", "key"], name="one_group_a_key")]
 
     @property
+    def small(self) -> int:
+        """How many small clusters stand together in it; 0: it is one cluster."""
+        name, _sep, count = self.value.partition(":")
+        return int(count) if name == "small" and count.isdecimal() else 0
+
+    @property
     def undo_until(self) -> datetime | None:
         return self.decided_at + timedelta(seconds=UNDO_SECONDS) if self.decided_at else None
 
