@@ -15,9 +15,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from safeconduct.errors import SafeconductError
+from safeconduct.home import Custody
 from safeconduct_desk import statements
-from safeconduct_desk.custody import act
-from safeconduct_desk.models import Appeal, Arrival, Group, Member, Role
+from safeconduct_desk.custody import act, home
+from safeconduct_desk.delivering import transfers
+from safeconduct_desk.models import Appeal, Arrival, Group, Held, Member, Role, Tombstone
 from safeconduct_desk.store import files
 
 State = Arrival.State
@@ -102,8 +104,24 @@ def _reopen(appeal: Appeal, member: Member) -> None:
             action="", filters="", because="", proposed="quarantine", decided_by=None, decided_at=None, second_by=None,
             later=False,
         )  # fmt: skip
-    (files().path(arrival, "plan.jsonl")).unlink(missing_ok=True)  # the next yes makes a new one
+    _unbury(arrival, appeal)
+    for name in ("plan.jsonl", "remainder.tar"):  # the next yes makes new ones
+        files().drop(arrival, name)
     Arrival.objects.filter(pk=arrival.pk).update(
         state=State.WAITING, decided_by=None, decided_at=None, ended_at=None, claimed_by=member,
         claimed_at=timezone.now(),
     )  # fmt: skip
+
+
+def _unbury(arrival: Arrival, appeal: Appeal) -> None:
+    """What was wrongly refused may come in again, by this import or by another."""
+    stones = Tombstone.objects.filter(arrival=arrival)
+    if not appeal.group_id:
+        stones.delete()
+        return
+    numbers = set(Held.objects.filter(group_id=appeal.group_id).values_list("n", flat=True))
+    with home() as opened:
+        for transfer in transfers(arrival):
+            marks = [mark for n, *both in Custody(opened, transfer).refused_here() if n in numbers for mark in both]
+            for start in range(0, len(marks), 500):
+                stones.filter(mark__in=marks[start : start + 500]).delete()

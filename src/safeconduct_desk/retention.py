@@ -18,7 +18,8 @@ from safeconduct.errors import SafeconductError
 from safeconduct.home import Home
 from safeconduct.steps.transfer import find
 from safeconduct_desk.custody import act, home
-from safeconduct_desk.models import Arrival, Community
+from safeconduct_desk.delivering import transfers
+from safeconduct_desk.models import Appeal, Arrival, Community
 from safeconduct_desk.store import files
 
 State = Arrival.State
@@ -75,8 +76,7 @@ def withdraw(arrival: Arrival) -> bool:
     arrival.refresh_from_db()
     if not gone and (arrival.state not in MAY_DELETE or arrival.forgotten_at):
         return False
-    if not _held_by_law(arrival):
-        _forget(arrival)
+    _forget(arrival)
     return True
 
 
@@ -88,14 +88,10 @@ def _note_ends() -> None:
 
 
 def _kept() -> list[int]:
-    """Arrivals whose bytes must stay: a law, or an appeal nobody has answered."""
-    waits = Q(appeals__isnull=False) & Q(appeals__upheld=None) & ~Q(state=State.WITHDRAWN)
-    law = Q(legal_holds__isnull=False) & Q(legal_holds__released_at=None)
-    return list(Arrival.objects.filter(waits | law).values_list("pk", flat=True).distinct())
-
-
-def _held_by_law(arrival: Arrival) -> bool:
-    return arrival.legal_holds.filter(released_at=None).exists()
+    """Arrivals whose bytes must stay, because nobody has answered an appeal.  What a law orders to be kept lies sealed
+    beside them, and outlives them (``store``)."""
+    waits = Appeal.objects.filter(upheld=None).exclude(arrival__state=State.WITHDRAWN)
+    return list(waits.values_list("arrival", flat=True).distinct())
 
 
 def _forget(arrival: Arrival) -> int:
@@ -129,9 +125,9 @@ def _forget_words(arrival: Arrival) -> None:
 
 def _forget_bytes(arrival: Arrival) -> None:
     files().forget(arrival)
-    if arrival.transfer:
-        with home() as opened:
-            forget_originals(opened, arrival.transfer)
+    with home() as opened:
+        for transfer in transfers(arrival):
+            forget_originals(opened, transfer)
 
 
 def forget_originals(opened: Home, transfer: str) -> None:

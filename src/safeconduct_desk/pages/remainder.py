@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import BinaryIO
 
 from django.contrib import messages
@@ -12,9 +10,7 @@ from django.shortcuts import redirect
 from django.urls import path
 from django.utils.translation import gettext as _
 
-from safeconduct.errors import SafeconductError
-from safeconduct.steps.transfer import find
-from safeconduct_desk.custody import act, home
+from safeconduct_desk.custody import act
 from safeconduct_desk.doors import door, member_of
 from safeconduct_desk.models import Arrival, Role
 from safeconduct_desk.pages.upload import own
@@ -22,6 +18,8 @@ from safeconduct_desk.store import files
 
 State = Arrival.State
 WHOLE = (State.REFUSED, State.UNDONE, State.BROKEN)
+ARCHIVE, REMAINDER = "archive", "remainder.tar"
+NAMES = {ARCHIVE: "archive", REMAINDER: "not-taken.tar"}
 
 
 @door(Role.PERSON)
@@ -35,38 +33,24 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
         messages.info(request, _("There is nothing to take along, or it is not here any more."))
         return redirect("my-arrival", name)
     try:
-        file = FILES[kind](arrival).open("rb")
-    except (SafeconductError, OSError):
+        file = files().fetch(arrival, kind).open("rb")
+    except OSError:
         messages.error(request, _("It cannot be given out at the moment. Try again later, or ask the people here."))
         return redirect("my-arrival", name)
     act(member_of(request), "took along", arrival)
-    return _sent(file, "not-taken.tar" if kind == "remainder" else "archive")
+    return _sent(file, NAMES[kind])
 
 
 def what(arrival: Arrival) -> str:
-    """ "remainder" (a container of what stayed behind), "archive" (all of it, as it was given), or "" for nothing.
+    """The file to give: a container of what stayed behind, the archive as it was given, or "" for nothing.
 
     What a law orders to be kept is copied for nobody, and nobody is told by this page whether that is why.
     """
     if arrival.forgotten_at or arrival.legal_holds.filter(released_at=None).exists():
         return ""
-    if arrival.state in WHOLE:
-        return "archive" if files().path(arrival, "archive").exists() else ""
-    if arrival.state == State.APPLIED and arrival.transfer and arrival.outcome.get("remainder"):
-        return "remainder"
-    return ""
-
-
-def _remainder(arrival: Arrival) -> Path:
-    with home() as opened:
-        return find(opened, arrival.transfer).folder / "remainder.tar"
-
-
-def _archive(arrival: Arrival) -> Path:
-    return files().fetch(arrival, "archive")
-
-
-FILES: dict[str, Callable[[Arrival], Path]] = {"remainder": _remainder, "archive": _archive}
+    if arrival.state in WHOLE and arrival.received_at:
+        return ARCHIVE
+    return REMAINDER if arrival.state == State.APPLIED and arrival.outcome.get("remainder") else ""
 
 
 def _sent(file: BinaryIO, name: str) -> HttpResponse:
