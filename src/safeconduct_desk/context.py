@@ -25,6 +25,7 @@ PLACES = (
     ("trends", _("Trends"), Role.MODERATOR),
     ("labour", _("Labour"), Role.MODERATOR),
     ("people", _("People"), Role.OPERATOR),
+    ("community", _("Community"), Role.OPERATOR),
 )
 FOR_PERSONS = {"mine", "offer"}  # whoever works here has them one step away
 

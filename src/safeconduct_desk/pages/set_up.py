@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -77,7 +78,8 @@ class SetUp(Where):
         help_text=_("An address on the Fediverse or for e-mail. It is shown to everybody."),
     )  # fmt: skip
     policy = forms.ChoiceField(
-        label=_("The policy to begin with"), choices=[(name, name) for name in presets()], initial="careful",
+        label=_("The policy to begin with"), initial="careful",
+        choices=lambda: [(one["name"], one["title"]) for one in _presets()],
         widget=forms.RadioSelect, help_text=_("You can change every rule of it later, and see first what that does."),
     )  # fmt: skip
     name = forms.CharField(
@@ -128,9 +130,10 @@ def view(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _presets() -> list[dict[str, object]]:
+@cache
+def _presets() -> list[dict[str, Any]]:
     """Each policy that comes with the desk: its title, what it is for, its rules as sentences."""
-    found: list[dict[str, object]] = []
+    found: list[dict[str, Any]] = []
     for name in presets():
         title, about, *rules = (line for line in explain(read_policy(name)).splitlines() if line.strip())
         found.append({
