@@ -84,6 +84,9 @@ class Batch(Protocol):
     def folded(self, index: int) -> str:
         """The same, NFKC and case-folded with default-ignorables removed: for comparing."""
 
+    def doubtful(self) -> Sequence[int]:
+        """The items with a text of which only a real HTML parser can tell what is kept from sight."""
+
     def links(self, index: int) -> Sequence[Link]:
         """Every address in the item, with its role."""
 

@@ -29,6 +29,7 @@ from safeconduct.model import (
     Finding,
     Item,
     Kind,
+    Unreadable,
     Visibility,
 )
 from safeconduct.policy import Policy, strictest
@@ -194,6 +195,7 @@ class Seen:
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = items
+        self.unreadable: list[Unreadable] = []
 
     def text(self, index: int) -> str:
         return f"The text of {self.items[index].number}"

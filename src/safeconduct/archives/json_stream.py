@@ -17,9 +17,12 @@ from typing import Any, BinaryIO
 from msgspec import Struct
 
 from safeconduct.archives.json_value import Read, Run, ValueReader
-from safeconduct.archives.json_window import WINDOW, Seams, Stop, Window
+from safeconduct.archives.json_window import Seams, Stop, Window
 from safeconduct.archives.limits import LIMITS, MIB, Limits
 from safeconduct.archives.trouble import BROKEN, trouble
+
+# Bytes decoded at once: few enough to stay in the processor's cache (measured: a third quicker than four times that).
+AT_ONCE = 1 << 16
 
 
 class Record(Struct, frozen=True):
@@ -74,7 +77,7 @@ class Collection:
         stream: BinaryIO,
         arrays: Sequence[str] = ("orderedItems", "items"),
         limits: Limits = LIMITS,
-        window: int = WINDOW,
+        window: int = AT_ONCE,
     ) -> None:
         self.members: dict[str, Any] = {}
         self.notes: list[str] = []

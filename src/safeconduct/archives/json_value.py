@@ -38,7 +38,7 @@ def _nested(depth: int) -> Any:
 
 _quick = msgspec.json.Decoder(_nested(_QUICK_DEPTH)).decode
 _encode = msgspec.json.Encoder().encode
-_lines = msgspec.json.Encoder().encode_lines
+
 elements = msgspec.json.Decoder(list[Raw]).decode
 FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _SPACED = re.compile(rb'"[ \t\r\n]++:')
@@ -151,10 +151,9 @@ class ValueReader:
             return self._each(list(map(bytes, elements(text))))
         written: list[bytes] = []
         if self._worth():
-            # Lines cannot be confused: a line break inside a string is written as an escape.
-            written = _lines(values).split(b"\n")
-            written.pop()
-            if b"[%b]" % between.join(written) == text:
+            written = list(map(_encode, values))
+            inner = between.join(written)
+            if len(text) == len(inner) + 2 and text.startswith(inner, 1) and text[:1] + text[-1:] == b"[]":
                 self._compact = True
                 return Run(written, values, {})
         raws = list(map(bytes, elements(text)))

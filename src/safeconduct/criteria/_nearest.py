@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 PIECES = 16
 FEW = 2_000  # below this, comparing with all of them is faster than looking up
-BITS = numpy.array([bin(number).count("1") for number in range(1 << 16)], dtype=numpy.uint8)
+# How many bits each 16-bit number has: its highest one, and those of the rest.
+BITS = numpy.zeros(1 << 16, dtype=numpy.uint8)
+for _power in range(16):
+    BITS[1 << _power : 2 << _power] = BITS[: 1 << _power] + 1
 
 
 class Near(NamedTuple):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import re2
@@ -88,7 +86,7 @@ class HiddenText:
         for hit in matched(batch, self):
             if _meant(hit):
                 hits.setdefault(hit.item, {}).setdefault(hit.pattern.label, []).append(hit)
-        marked = _suspects(batch.items)
+        marked = _suspects(batch)
         for index in sorted(hits.keys() | marked):
             item = batch.items[index]
             if index in hits:
@@ -123,21 +121,14 @@ def _hidden(text: str) -> tuple[int, int] | None:
     return _invisible(text) if "invisible" in text else None
 
 
-def _suspects(items: Sequence[Item]) -> set[int]:
-    """The places of posts and profiles whose markup may hide something: one search through all of their texts."""
-    places, texts = list[int](), list[str]()
-    for place, item in enumerate(items):
+def _suspects(batch: Batch) -> set[int]:
+    """The places of posts and profiles whose markup may hide something."""
+    found = {place for place in batch.doubtful() if batch.items[place].kind in WRITTEN}
+    for place, item in enumerate(batch.items):
         for text in (item.object.get("content"), item.object.get("summary")):
-            if text and isinstance(text, str) and item.kind in WRITTEN:
-                places.append(place)
-                texts.append(text)
-    pairs = zip(places, texts, strict=True)
-    found = {place for place, text in pairs if "invisible" in text and not _plainly_linked(text)}
-    joined = list(map(utf8, texts))
-    ends = list(accumulate(len(text) + 1 for text in joined))
-    # Between newlines, so that the end of one text cannot take the beginning of a mark from the next.
-    for match in _MARKED.finditer(b"\n".join(joined)):
-        found.add(places[bisect_right(ends, match.start())])
+            written = text and type(text) is str and "invisible" in text and item.kind in WRITTEN
+            if written and not _plainly_linked(text):
+                found.add(place)
     return found
 
 

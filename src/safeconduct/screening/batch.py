@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ class Batch:
         self._screen = screen
         self._texts: list[list[Text]] | None = None
         self._complete: list[bool] = []
+        self._doubtful: list[int] = []
         self._links: dict[int, list[Link]] = {}
         self._facts: dict[int, tuple[tuple[Medium, MediaFacts | None], ...]] = {}
         self._hits: dict[int, list[Hit]] | None = None
@@ -75,6 +77,11 @@ class Batch:
         """What HTML keeps from a reader's sight, field by field (``display:none``, size 0, comments …)."""
         readings = [(text.field, text.reading) for text in self.texts[index]]
         return [(field, reading.hidden) for field, reading in readings if reading is not None and reading.hidden]
+
+    def doubtful(self) -> Sequence[int]:
+        """The items with a text of which only a real HTML parser can tell what is kept from sight."""
+        assert self.texts is not None
+        return self._doubtful
 
     def plain(self, index: int) -> Sequence[tuple[Field, str]]:
         """Each field with its visible text."""
@@ -109,6 +116,9 @@ class Batch:
             found = [fields(item) for item in self.items]
             self._complete = [one.complete for one in found]
             self._texts = read(found)
+            self._doubtful = [
+                index for index, texts in enumerate(self._texts) for text in texts if text.known or _unread_tags(text)
+            ]
         return self._texts
 
     def unread(self) -> list[Item]:
@@ -125,6 +135,11 @@ class Batch:
         texts = self.texts[index]
         found = _by_pointer(texts, _BODIES) or _by_map(texts) or _by_pointer(texts, ("/summary", "/name"))
         return (found.plain, found.folded) if found is not None else ("", "")
+
+
+def _unread_tags(text: Text) -> bool:
+    """Is there a sign that another reader may take for markup, in what was read as plain text?"""
+    return not text.field.html and "<" in text.field.text
 
 
 def _by_pointer(texts: Sequence[Text], pointers: tuple[str, ...]) -> Text | None:
@@ -175,17 +190,10 @@ class Screen:
 
     def batches(self, items: Iterable[Item | Unreadable], size: int = 500) -> Iterator[Batch]:
         """Cut a source's items into batches of at most ``size`` records; the unreadable ones go along."""
-        readable: list[Item] = []
-        broken: list[Unreadable] = []
-        for item in items:
-            if isinstance(item, Item):
-                readable.append(item)
-            else:
-                broken.append(item)
-            if len(readable) + len(broken) >= size:
-                yield Batch(readable, broken, self)
-                readable, broken = [], []
-        if readable or broken:
+        entries = iter(items)
+        while some := list(islice(entries, size)):
+            readable = [entry for entry in some if isinstance(entry, Item)]
+            broken = [entry for entry in some if isinstance(entry, Unreadable)] if len(readable) < len(some) else []
             yield Batch(readable, broken, self)
 
     def findings(self, batch: Batch) -> list[Finding]:

@@ -70,7 +70,8 @@ class DomainSet:
 
 
 def _name(entry: str) -> str:
-    return ascii_host(entry.strip().removeprefix("*."))
+    # Each entry of a list is asked for once: remembering it would only push out what is asked for again.
+    return ascii_host.__wrapped__(entry.strip().removeprefix("*."))
 
 
 def _is_address(host: str) -> bool:

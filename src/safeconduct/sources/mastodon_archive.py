@@ -50,14 +50,14 @@ class MastodonArchive:
                 "Ask for one under Settings → Import and export → Data export, and give the file as it was downloaded."
             )
         reading = Reading(archive, beside={} if self._path.is_dir() else tables_beside(self._path))
-        found = 0
-        for item in reading.items():
-            found += 1
-            yield item
-        if not found:
+        found = reading.items()
+        first = next(found, None)
+        if first is None:
             raise SourceError(
                 f"{self._path.name} is empty: there is no record in it.  Ask your server for a new export."
             )
+        yield first
+        yield from found
         self._about = self._described(reading, archive)
 
     def open(self, member: str) -> BinaryIO:

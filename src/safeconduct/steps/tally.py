@@ -6,18 +6,20 @@ import resource
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 
-from safeconduct.contracts import Batch
-from safeconduct.model import WHOLE, Action, Confidence, Decision, Finding, Item, Json, Kind, Unreadable, Visibility
+from safeconduct.model import WHOLE, Action, Confidence, Decision, Finding, Json, Kind, Unreadable, Visibility
 from safeconduct.policy.rules import NOT_ASSESSED
+from safeconduct.screening.batch import Batch
 
 EXAMPLES = 3
 GROUPS = 2000
 SECONDS_A_GROUP = 30  # a guess that the report names as one: reading one representative and deciding
+SHOWN = 100  # unreadable records named in the report
 _sort = attrgetter("criterion", "confidence", "value")
+_kind, _visibility, _published = attrgetter("kind"), attrgetter("visibility"), attrgetter("published")
 
 
 class Tally:
@@ -41,31 +43,9 @@ class Tally:
         self._excerpts: dict[tuple[str, str], dict[str, Json]] = {}
         self._unassessed: Counter[str] = Counter()
 
-    def watch(self, entries: Iterable[Item | Unreadable]) -> Iterator[Item | Unreadable]:
-        """Count what passes by."""
-        kinds: Counter[str] = Counter()
-        audiences: Counter[int] = Counter()
-        for entry in entries:
-            if type(entry) is Unreadable:
-                self.unreadable_count += 1
-                if len(self.unreadable) < 100:
-                    self.unreadable.append(entry)
-            else:
-                kinds[entry.kind] += 1  # type: ignore[union-attr]
-                audiences[entry.visibility] += 1  # type: ignore[union-attr]
-                when = entry.published  # type: ignore[union-attr]
-                if when is not None:
-                    if self.first is None or when < self.first:
-                        self.first = when
-                    if self.last is None or when > self.last:
-                        self.last = when
-            yield entry
-        self.kinds = Counter({Kind(kind): count for kind, count in kinds.items()})
-        self.visibility = Counter({Visibility(audience): count for audience, count in audiences.items()})
-        self.items = self.kinds.total()
-
     def saw(self, batch: Batch, findings: Sequence[Finding]) -> None:
-        """Count the findings of one batch and keep a few as examples."""
+        """Count the records of one batch and its findings; keep a few as examples."""
+        self._read(batch)
         wanted: set[str] = set()
         for (criterion, confidence, value), count in Counter(map(_sort, findings)).items():
             found = self._found[criterion]
@@ -76,6 +56,18 @@ class Tally:
                 wanted.add(criterion)
         if wanted and len(self._excerpts) < GROUPS:
             self._show(batch, findings, wanted)
+
+    def _read(self, batch: Batch) -> None:
+        items = batch.items
+        self.unreadable_count += len(batch.unreadable)
+        self.unreadable += batch.unreadable[: SHOWN - len(self.unreadable)]
+        self.items += len(items)
+        self.kinds.update(map(_kind, items))
+        self.visibility.update(map(_visibility, items))
+        dates = [when for when in map(_published, items) if when is not None]
+        if dates:
+            self.first = min(self.first or dates[0], min(dates))
+            self.last = max(self.last or dates[0], max(dates))
 
     def _show(self, batch: Batch, findings: Sequence[Finding], wanted: set[str]) -> None:
         """Keep examples of what these criteria found, as long as any are wanted."""
