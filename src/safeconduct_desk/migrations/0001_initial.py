@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import safeconduct_desk.models
 from django.conf import settings
 from django.db import migrations, models
+
+import safeconduct_desk.models
 
 
 class Migration(migrations.Migration):
