@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
 
+from safeconduct.flow import open_source
 from safeconduct.home import Home
-from safeconduct.model import Json
-from safeconduct_desk.models import Act, Arrival, Member
+from safeconduct.model import Item, Json
+from safeconduct_desk.models import Act, Arrival, LegalHold, Member, Tombstone
+from safeconduct_desk.store import files
 
 
 @contextmanager
@@ -58,3 +62,61 @@ def act(member: Member | None, verb: str, arrival: Arrival | None = None, **deta
             by = opened.mark(f"member:{member.pk}")[:32] if member else ""
             opened.journal(arrival.transfer).record(f"desk:{verb}", {**detail, "by": by})
     return entry
+
+
+# --- what does not come back ------------------------------------------------------------------------------------------
+
+
+def bury(arrival: Arrival, marks: Iterable[str], because: str) -> None:
+    """Tombstones for what was refused or taken back.  ``marks``: of an item's name and of its bytes (``home.mark``)."""
+    wanted = iter(marks)
+    while some := list(islice(wanted, 500)):
+        stones = [Tombstone(mark=mark, arrival=arrival, because=because) for mark in some]
+        Tombstone.objects.bulk_create(stones, ignore_conflicts=True)
+
+
+def tombstones(names: Iterable[str]) -> dict[str, Tombstone]:
+    """Those of ``names`` that were refused or taken back here before, each with its tombstone.
+
+    A name is ``steps.plan.item_name(item)``, or the SHA-256 (hexadecimal) of ``item.raw``: ask with both, because the
+    same post may come with another id, and the same id with other words.
+    """
+    found: dict[str, Tombstone] = {}
+    asked = iter(names)
+    with home() as opened:
+        while some := {opened.mark(name): name for name in islice(asked, 500)}:
+            for stone in Tombstone.objects.filter(mark__in=some).select_related("arrival"):
+                found[some[stone.mark]] = stone
+    return found
+
+
+# --- what a law wants kept --------------------------------------------------------------------------------------------
+
+
+def hold_by_law(arrival: Arrival, numbers: Iterable[int], because: str, by: Member, second: Member | None) -> LegalHold:
+    """Seal a copy of these items; it survives rollback and forgetting, and nobody can look at it without a trace."""
+    wanted = sorted(set(numbers))
+    hold = LegalHold.objects.create(arrival=arrival, numbers=wanted, because=because, by=by, second_by=second)
+    records = [
+        {"n": item.number, "origin": item.origin, "raw": base64.b64encode(item.raw).decode("ascii")}
+        for item in open_source(str(files().fetch(arrival, "archive"))).read()
+        if isinstance(item, Item) and item.number in set(wanted)
+    ]
+    name = f"hold-{hold.pk}"
+    with home() as opened:
+        path = files().path(arrival, name)
+        path.write_bytes(opened.seal(json.dumps(records).encode()))
+        path.chmod(0o600)
+    files().keep(arrival, name)
+    act(by, "legal hold", arrival, hold=hold.pk, items=len(records))
+    return hold
+
+
+def opened_by_law(hold: LegalHold, member: Member, why: str) -> list[dict[str, Json]]:
+    """The sealed records (``n``, ``origin``, ``raw`` in base64).  Written down before anything is opened."""
+    act(member, "legal hold opened", hold.arrival, hold=hold.pk, why=why)
+    with home() as opened:
+        records: list[dict[str, Json]] = json.loads(
+            opened.unseal(files().fetch(hold.arrival, f"hold-{hold.pk}").read_bytes())
+        )
+    return records

@@ -1,91 +1,320 @@
-"""Deliver what was accepted; take back what was delivered.  Both go on where they stopped."""
+"""Deliver what was accepted; take back what was delivered.  Both go on where they stopped.
+
+A step answers ``None`` when it is done, a number of seconds when it wants to be called again after them, and ``NEVER``
+when it ends here because somebody stopped it.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, datetime
+import math
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
+from django.utils.translation import gettext as _
 from msgspec.structs import replace
 
-from safeconduct.contracts import Destination, Terms
-from safeconduct.flow import copied, open_destination, open_source, planned, undone
-from safeconduct.home import Home
-from safeconduct.model import Choices
+from safeconduct.contracts import Destination, Hides, Terms
+from safeconduct.errors import SafeconductError
+from safeconduct.flow import copied, hidden, open_destination, open_source, planned, undone
+from safeconduct.home import Custody, Home
+from safeconduct.home.custody import DELIVERED
+from safeconduct.model import Choices, Json, Kind
+from safeconduct.steps.copy import Portion, Result
 from safeconduct.steps.decide import overrule
-from safeconduct.steps.planfile import Plan
+from safeconduct.steps.planfile import Line, Plan
 from safeconduct.steps.probe import probe
+from safeconduct.steps.transfer import Transfer, begin, find
+from safeconduct.steps.undo import Rollback
 from safeconduct_desk.answers import answers
-from safeconduct_desk.custody import home, unsealed
+from safeconduct_desk.custody import bury, home, unsealed
 from safeconduct_desk.models import Arrival, Community
 from safeconduct_desk.screening import policies_for
 from safeconduct_desk.store import files
 
+State = Arrival.State
+PLAN = "plan.jsonl"
+DAY = 86400.0
+NEVER = math.inf
+LOOK = 1.0  # seconds between two looks at the stop button, and between two words about how far it is
+POSTS = frozenset({Kind.POST, Kind.POLL, Kind.BOOST, Kind.MEDIA})
+SHOWN = 200  # what is told in single sentences; the rest is counted
 
-def plan(arrival: Arrival) -> None:
+
+# --- delivering -------------------------------------------------------------------------------------------------------
+
+
+def plan(arrival: Arrival) -> float | None:
     """Every item's fate, under the policy and what people decided; written once."""
-    Arrival.objects.filter(pk=arrival.pk).update(state=Arrival.State.APPLYING, problem="")
-    path = files().path(arrival, "plan.jsonl")
-    if path.exists():
-        return
-    source = open_source(str(files().fetch(arrival, "archive")))
+    if arrival.state in (State.UNDOING, State.UNDONE):
+        return NEVER  # somebody wanted it back before it had begun
+    Arrival.objects.filter(pk=arrival.pk).update(state=State.APPLYING, problem="")
+    with suppress(FileNotFoundError):
+        files().fetch(arrival, PLAN)
+        return None
+    archive = str(files().fetch(arrival, "archive"))
     with home() as opened:
         destination = place(opened, arrival)
         _overrule(opened, arrival)
         # The gate is for those who come from outside: here the community itself decides.
         abilities = replace(probe(opened, spec(arrival), destination), policy="")
         planned(
-            opened, source, policies_for(arrival), destination, abilities,
-            choices(arrival), path, spec=spec(arrival), place=str(files().fetch(arrival, "archive")),
-            as_of=datetime.now(UTC),
+            opened, open_source(archive), policies_for(arrival), destination, abilities, choices(arrival),
+            files().path(arrival, PLAN), spec=spec(arrival), place=archive, as_of=datetime.now(UTC),
         )  # fmt: skip
-    files().keep(arrival, "plan.jsonl")
+    files().keep(arrival, PLAN)
+    return None
 
 
-def deliver(arrival: Arrival) -> None:
-    """Execute the plan.  The core resumes at the item where it was cut short."""
+def deliver(arrival: Arrival) -> float | None:
+    """Execute the plan, or today's portion of it.  The core resumes at the item where it was cut short."""
+    if _stopped(arrival):
+        return NEVER
     source = open_source(str(files().fetch(arrival, "archive")))
-    count = Counter[str]()
-
-    def tick(done: int) -> None:
-        count["done"] += done
-        if count["done"] % 50 == 0:
-            Arrival.objects.filter(pk=arrival.pk).update(progress={"step": "deliver", "done": count["done"]})
-
+    made = Plan(files().fetch(arrival, PLAN))
+    lines = sum(1 for line in made.lines() if line.shape is not None)
     with home() as opened:
-        transfer, result, remainder = copied(
-            opened, Plan(files().fetch(arrival, "plan.jsonl")), source, place(opened, arrival), tick=tick
+        transfer = begin(opened, made, made.header.destination)
+        _remember(arrival, transfer)
+        most, wait = _portion(arrival, lines)
+        meter = Meter(arrival, "deliver", lines, delivered(opened, transfer.id), _rate(made))
+        button = Button(arrival)
+        portion = Portion(None if wait is None else most, button)
+        _same, result, remainder = copied(
+            opened, made, source, place(opened, arrival), tick=meter.tick, portion=portion
         )
-    Arrival.objects.filter(pk=arrival.pk).update(
-        transfer=transfer.id,
-        outcome={
-            "planned": result.planned, "delivered": result.delivered + result.already, "failed": result.failed,
-            "differences": [list(one) for one in result.differences[:200]], "remainder": bool(remainder),
-        },
-    )  # fmt: skip
+        if remainder is not None and not files().path(arrival, "remainder.tar").exists():
+            shutil.copyfile(remainder, files().path(arrival, "remainder.tar"))
+            files().keep(arrival, "remainder.tar")
+    _tell(arrival, result, remainder is not None, wait)
+    return (NEVER if button.pressed else wait) if result.left else None
 
 
 def settle(arrival: Arrival) -> None:
-    """It is there."""
-    Arrival.objects.filter(pk=arrival.pk).update(state=Arrival.State.APPLIED, progress={})
+    """It is there.  What was refused does not come in by another import."""
+    with home() as opened:
+        for transfer in transfers(arrival):
+            marks = Custody(opened, transfer).refused_here()
+            bury(arrival, (mark for _n, *both in marks for mark in both), "refused")
+    Arrival.objects.filter(pk=arrival.pk, state=State.APPLYING).update(state=State.APPLIED, progress={})
+
+
+def stop(arrival: Arrival) -> None:
+    """The stop button: nothing more goes after the item that is on its way; what is there stays."""
+    Arrival.objects.filter(pk=arrival.pk).update(stop=True)
+
+
+def _stopped(arrival: Arrival) -> bool:
+    return arrival.stop or arrival.state != State.APPLYING
+
+
+class Button:
+    """Has somebody pressed it, or begun to take everything back?  Asked for each item, looked at once a second."""
+
+    def __init__(self, arrival: Arrival) -> None:
+        self._pk, self._looked, self.pressed = arrival.pk, 0.0, False
+
+    def __call__(self) -> bool:
+        if not self.pressed and time.monotonic() - self._looked > LOOK:
+            self._looked = time.monotonic()
+            now = Arrival.objects.only("stop", "state").get(pk=self._pk)
+            self.pressed = _stopped(now)
+        return self.pressed
+
+
+def _portion(arrival: Arrival, lines: int) -> tuple[int, float | None]:
+    """How many of the oldest lines may be there today, and the seconds until there may be more; ``None``: all may."""
+    if not arrival.soft_days:
+        return lines, None
+    began = arrival.outcome.get("began")
+    if not began:
+        began = datetime.now(UTC).isoformat()
+        _outcome(arrival, began=began)
+    passed = max(0.0, (datetime.now(UTC) - datetime.fromisoformat(began)).total_seconds())
+    day = int(passed // DAY) + 1
+    if day >= arrival.soft_days:
+        return lines, None
+    return math.ceil(lines * day / arrival.soft_days), day * DAY - passed
+
+
+def _tell(arrival: Arrival, result: Result, remainder: bool, wait: float | None) -> None:
+    there = result.delivered + result.already
+    _outcome(
+        arrival, planned=result.planned, delivered=there, failed=result.failed, left=result.left, remainder=remainder,
+        differences=[list(one) for one in result.differences[:SHOWN]],
+    )  # fmt: skip
+    if result.left:
+        then = datetime.now(UTC) + timedelta(seconds=wait or 0.0)
+        progress = {"step": "rest", "done": there, "of": result.planned, "next": then.isoformat()}
+        Arrival.objects.filter(pk=arrival.pk, state=State.APPLYING).update(progress=progress)
+
+
+# --- taking back ------------------------------------------------------------------------------------------------------
 
 
 def hide(arrival: Arrival, numbers: list[int] | None = None) -> None:
     """First out of sight, where the destination can hide (law 10)."""
-    del numbers
-    Arrival.objects.filter(pk=arrival.pk).update(state=Arrival.State.UNDOING, problem="")
+    was = arrival.outcome.get("was") if arrival.state == State.UNDOING else arrival.state
+    Arrival.objects.filter(pk=arrival.pk).update(state=State.UNDOING, problem="")
+    began, count = time.monotonic(), None
+    with home() as opened:
+        for transfer in transfers(arrival):
+            _near(opened, arrival, transfer)
+            found = hidden(opened, transfer, place(opened, arrival), numbers)
+            count = found if count is None else count + (found or 0)
+    _outcome(arrival, was=was, rollback={"hidden": count, "hidden_in": round(time.monotonic() - began, 2)})
 
 
 def take_back(arrival: Arrival, numbers: list[int] | None = None) -> None:
     """Take back everything, or these items, newest first; what could not be is said."""
+    done: list[Rollback] = []
     with home() as opened:
-        rollback = undone(opened, arrival.transfer, place(opened, arrival), numbers)
-    outcome = {"undone": rollback.undone, "failed": rollback.failed, "leftovers": [list(o) for o in rollback.leftovers]}
-    whole = numbers is None and not rollback.failed
-    Arrival.objects.filter(pk=arrival.pk).update(
-        state=Arrival.State.UNDONE if whole else Arrival.State.APPLIED,
-        outcome={**arrival.outcome, "rollback": outcome},
-        progress={},
-    )
+        for transfer in transfers(arrival):
+            _near(opened, arrival, transfer)
+            of = len(numbers) if numbers is not None else delivered(opened, transfer)
+            meter = Meter(arrival, "undo", of, 0, (limits(opened, transfer), 1.0))
+            done.append(undone(opened, transfer, place(opened, arrival), numbers, tick=meter.tick))
+            wanted = None if numbers is None else set(numbers)
+            back = Custody(opened, transfer).taken_back()
+            bury(arrival, (m for n, *both in back if wanted is None or n in wanted for m in both), "taken back")
+    _taken(arrival, done, numbers is None)
+
+
+def _taken(arrival: Arrival, done: Sequence[Rollback], whole: bool) -> None:
+    failed = sum(one.failed for one in done)
+    before = arrival.outcome.get("rollback") or {}
+    told = [[number, words] for one in done for number, words in one.leftovers]
+    _outcome(
+        arrival,
+        rollback={
+            **before, "undone": before.get("undone", 0) + sum(one.undone for one in done), "failed": failed,
+            "leftovers": told[:SHOWN], "left_over": len(told),
+        },
+    )  # fmt: skip
+    was = State.UNDONE if whole and not failed else arrival.outcome.get("was") or State.APPLIED
+    problem = _("%(n)d could not be taken back. Try again later, or delete them by hand.") % {"n": failed}
+    Arrival.objects.filter(pk=arrival.pk).update(state=was, progress={}, problem=problem if failed else "")
+
+
+def can_hide(arrival: Arrival) -> bool:
+    """Can its destination hide what is there?  Where it cannot, the pages say so before anybody presses."""
+    with suppress(SafeconductError), home() as opened:
+        return isinstance(place(opened, arrival), Hides)
+    return False
+
+
+def forecast(arrival: Arrival, count: int) -> float:
+    """Seconds until so many are taken back, by the destination's own rate."""
+    with home() as opened, suppress(SafeconductError):
+        chosen = [limits(opened, transfer) for transfer in transfers(arrival)]
+        return eta(count, chosen[0] if chosen else {}, 0.0)
+    return 0.0
+
+
+# --- how far, and how long --------------------------------------------------------------------------------------------
+
+
+class Meter:
+    """Writes how far it is, at most once a second, with an honest guess of what is left."""
+
+    def __init__(self, arrival: Arrival, step: str, of: int, done: int, rate: tuple[Mapping[str, int], float]) -> None:
+        self._pk, self._step, self._of, self._done = arrival.pk, step, of, done
+        self._limits, self._each = rate
+        self._began, self._said, self._here = time.monotonic(), 0.0, 0
+        self._say()
+
+    def tick(self, count: int) -> None:
+        self._done += count
+        self._here += count
+        if time.monotonic() - self._said > LOOK:
+            self._say()
+
+    def _say(self) -> None:
+        self._said = time.monotonic()
+        speed = self._here / max(0.001, self._said - self._began)
+        left = eta(round(max(0, self._of - self._done) * self._each), self._limits, speed * self._each)
+        progress = {"step": self._step, "done": self._done, "of": self._of, "seconds": round(left)}
+        Arrival.objects.filter(pk=self._pk).update(progress=progress)
+
+
+def eta(requests: int, limits: Mapping[str, int], speed: float) -> float:
+    """Seconds for so many requests: at the speed measured so far, or as the server's own limit allows, if that is more.
+
+    The first window's requests go at once, so only full windows count.  100,000 at 300 in 5 minutes are 28 hours.
+    """
+    measured = requests / speed if speed else requests * 0.05
+    allowed = limits.get("requests", 0)
+    if not allowed:
+        return measured
+    return max(measured, requests // allowed * float(limits.get("seconds", 300)))
+
+
+def _rate(made: Plan) -> tuple[Mapping[str, int], float]:
+    """The server's limits, and how many requests one line takes there."""
+    count = asked = 0
+    for line in made.lines():
+        if line.shape is not None:
+            count += 1
+            asked += _requests(line)
+    return made.header.abilities.limits, asked / max(1, count)
+
+
+def _requests(line: Line) -> int:
+    if line.shape is None or line.kind not in POSTS:
+        return 3  # who is it, how do we stand, make it so
+    return 1 + len(line.shape.media)
+
+
+def limits(opened: Home, transfer: str) -> Mapping[str, int]:
+    """The limits of the server as it was when this transfer was planned."""
+    return Plan(find(opened, transfer).plan_path).header.abilities.limits
+
+
+def delivered(opened: Home, transfer: str) -> int:
+    """How many of this transfer are there."""
+    states = Custody(opened, transfer).states()
+    return sum(state == DELIVERED for state in states.values())
+
+
+# --- what both need ---------------------------------------------------------------------------------------------------
+
+
+def transfers(arrival: Arrival) -> list[str]:
+    """Every transfer of this arrival in the core, newest first: an appeal that was right makes another one."""
+    known = list(arrival.outcome.get("transfers") or [])
+    if arrival.transfer and arrival.transfer not in known:
+        known.append(arrival.transfer)
+    return known[::-1]
+
+
+def _remember(arrival: Arrival, transfer: Transfer) -> None:
+    """Before the first item leaves, so that whatever happens then can be traced and taken back, on any machine."""
+    kept = f"plan-{transfer.id}.jsonl"
+    if not files().path(arrival, kept).exists():
+        shutil.copyfile(files().path(arrival, PLAN), files().path(arrival, kept))
+        files().keep(arrival, kept)
+    known = [one for one in (arrival.outcome.get("transfers") or []) if one != transfer.id]
+    Arrival.objects.filter(pk=arrival.pk).update(transfer=transfer.id)
+    arrival.transfer = transfer.id
+    _outcome(arrival, transfers=[*known, transfer.id])
+
+
+def _near(opened: Home, arrival: Arrival, transfer: str) -> None:
+    """The plan of a transfer that another machine delivered is fetched to where the core looks for it."""
+    wanted = find(opened, transfer).plan_path
+    if not wanted.exists():
+        part = wanted.with_name(f".{wanted.name}")
+        shutil.copyfile(files().fetch(arrival, f"plan-{transfer}.jsonl"), part)
+        part.replace(wanted)
+
+
+def _outcome(arrival: Arrival, **known: Json) -> None:
+    """Add to what is known of the last copy or rollback."""
+    fresh = Arrival.objects.only("outcome").get(pk=arrival.pk)
+    arrival.outcome = {**fresh.outcome, **known}
+    Arrival.objects.filter(pk=arrival.pk).update(outcome=arrival.outcome)
 
 
 def spec(arrival: Arrival) -> str:

@@ -16,13 +16,14 @@ from django.conf import settings
 
 from safeconduct_desk.models import Arrival
 
-KEPT = "hold-"  # files of a legal hold: they outlive everything else of an arrival
+# What outlives everything else of an arrival: a legal hold; the plan, without which nothing could be taken back.
+KEPT = ("hold-", "plan-")
 MARK = ".tag"
 
 
 class Files(Protocol):
     """Laws: what was kept is fetched unchanged, also on another machine; what was dropped or forgotten is gone there
-    too; a legal hold's files stay when the rest is forgotten; a name that was kept again gives the new bytes.
+    too; what ``KEPT`` names stays when the rest is forgotten; a name that was kept again gives the new bytes.
     """
 
     def path(self, arrival: Arrival, name: str) -> Path:
@@ -38,7 +39,7 @@ class Files(Protocol):
         """This file is not wanted any more, on any machine."""
 
     def forget(self, arrival: Arrival) -> None:
-        """Remove every file of this arrival, except those of a legal hold."""
+        """Remove every file of this arrival, except what ``KEPT`` names."""
 
 
 class Folder:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from safeconduct.home.folder import Home
 from safeconduct.home.lease import Lease
-from safeconduct.model import Json, Kind, Placed, Receipt
+from safeconduct.model import Fate, Json, Kind, Placed, Receipt
 
 INTENDED, DELIVERED, FAILED, UNDONE, UNDOING = "intended", "delivered", "failed", "undone", "undoing"
 
@@ -130,6 +130,26 @@ class Custody:
         """The state of every delivery of this transfer, by item number."""
         rows = self._home.connection.execute("SELECT n, state FROM deliveries WHERE transfer = ?", (self.transfer,))
         return dict(rows.fetchall())
+
+    def taken_back(self) -> Iterator[tuple[int, str, str]]:
+        """What was delivered and taken back: item number, the marks of its name and of its bytes."""
+        return iter(
+            self._home.connection.execute(
+                "SELECT items.n, items.item_key, items.digest_key FROM items JOIN deliveries "
+                "ON deliveries.transfer = items.transfer AND deliveries.n = items.n "
+                "WHERE items.transfer = ? AND deliveries.state = ?",
+                (self.transfer, UNDONE),
+            )
+        )
+
+    def refused_here(self) -> Iterator[tuple[int, str, str]]:
+        """What the community would not have: item number, the marks of its name and of its bytes."""
+        return iter(
+            self._home.connection.execute(
+                "SELECT n, item_key, digest_key FROM items WHERE transfer = ? AND fate = ?",
+                (self.transfer, Fate.REFUSED.value),
+            )
+        )
 
     def refusals(self) -> dict[str, str]:
         """What this account would not take, as copies that came to their end have told: the item's mark, the reason."""

@@ -86,11 +86,8 @@ def begin(home: Home, plan: Plan, destination: str) -> Transfer:
             f"{plan.path} was not made here, or was changed since. Nothing was written. "
             "Make a plan of your own: a plan is obeyed to the letter, so a stranger's is not."
         )
-    row = home.connection.execute(
-        "SELECT id FROM transfers WHERE plan_digest = ? AND destination = ?", (plan.digest, destination)
-    ).fetchone()
-    if row:
-        return find(home, row[0])
+    if known := _known(home, plan, destination):
+        return find(home, known)
     identity = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
     kept = home.folder(identity) / "plan.jsonl"
     shutil.copyfile(plan.path, kept)
@@ -98,12 +95,23 @@ def begin(home: Home, plan: Plan, destination: str) -> Transfer:
     connection = home.connection
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _enter(home, plan, identity, destination)
+        known = _known(home, plan, destination)  # whoever else began it meanwhile was first
+        if not known:
+            _enter(home, plan, identity, destination)
     except BaseException:
         connection.rollback()
         raise
     connection.commit()
-    return find(home, identity)
+    if known:
+        shutil.rmtree(kept.parent)
+    return find(home, known or identity)
+
+
+def _known(home: Home, plan: Plan, destination: str) -> str:
+    row = home.connection.execute(
+        "SELECT id FROM transfers WHERE plan_digest = ? AND destination = ?", (plan.digest, destination)
+    ).fetchone()
+    return row[0] if row else ""
 
 
 def _enter(home: Home, plan: Plan, identity: str, destination: str) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+STARTING = 0x5AFEC0DD  # the advisory lock of whoever makes tables
 home_option = click.option(
     "--home", "folder", type=click.Path(path_type=Path, file_okay=False), envvar="SAFECONDUCT_DESK",
     help="The folder that holds everything of the desk.",
@@ -27,4 +31,27 @@ def ready(folder: Path | None) -> None:
     from django.core.management import call_command
 
     django.setup()
-    call_command("migrate", interactive=False, verbosity=0)
+    from safeconduct_desk.jobs import prepare
+
+    with _alone():
+        call_command("migrate", interactive=False, verbosity=0)
+        prepare()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Of several processes that start at once, on this machine or others, one makes the tables and the rest wait."""
+    from django.conf import settings
+    from django.db import connection
+
+    with open(Path(settings.FOLDER) / "starting", "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if connection.vendor != "postgresql":
+            yield
+            return
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [STARTING])
+            try:
+                yield
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [STARTING])
