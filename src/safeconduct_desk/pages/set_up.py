@@ -35,6 +35,19 @@ PLACES = (
 )
 
 
+@cache
+def _presets() -> list[dict[str, Any]]:
+    """Each policy that comes with the desk: its title, what it is for, its rules as sentences."""
+    found: list[dict[str, Any]] = []
+    for name in presets():
+        title, about, *rules = (line for line in explain(read_policy(name)).splitlines() if line.strip())
+        found.append({
+            "name": name, "title": title, "about": about,
+            "rules": [rule.removeprefix("• ").strip() for rule in rules if rule.startswith("• ")],
+        })  # fmt: skip
+    return found
+
+
 class Where(forms.Form):
     """Where accepted posts go; it is looked at, from here and now: a wrong place costs an evening later."""
 
@@ -128,19 +141,6 @@ def view(request: HttpRequest) -> HttpResponse:
         {"form": form, "code": given, "presets": _presets()},
         status=400 if form.errors else 200,
     )
-
-
-@cache
-def _presets() -> list[dict[str, Any]]:
-    """Each policy that comes with the desk: its title, what it is for, its rules as sentences."""
-    found: list[dict[str, Any]] = []
-    for name in presets():
-        title, about, *rules = (line for line in explain(read_policy(name)).splitlines() if line.strip())
-        found.append({
-            "name": name, "title": title, "about": about,
-            "rules": [rule.removeprefix("• ").strip() for rule in rules if rule.startswith("• ")],
-        })  # fmt: skip
-    return found
 
 
 @transaction.atomic
