@@ -51,7 +51,7 @@ def once(path: Path, policy: Path, kept: Path, folder: Path) -> Mapping[str, flo
         criteria = [*step.asked(policies), *step._default(policies, ("language",))]
         screen = Screen(criteria, as_of=made.NOW, owner=about.actor, acct=about.acct, kept=kept)
         spool, writer = Spool(folder / "findings"), CensusWriter(folder / "census")
-    batches = screen.batches(tally.watch(source.read()))
+    batches = screen.batches(source.read())
     while True:
         with clock.stage("1 read"):
             batch = next(batches, None)

@@ -107,7 +107,7 @@ def test_stopped_by_hand(world: Path, tmp_path: Path) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     assert ran.returncode == 3
-    assert ran.stderr.strip().startswith("Stopped.")
+    assert ran.stderr.strip().splitlines()[-1].startswith("Stopped.")
     assert "Traceback" not in ran.stderr
     assert not list((tmp_path / "home" / "work").iterdir())
 

@@ -103,7 +103,7 @@ def inspect(
             kept=kept,
         )
         spool, writer = Spool(folder / "findings"), CensusWriter(folder / "census")
-        for batch in screen.batches(tally.watch(source.read())):
+        for batch in screen.batches(source.read()):
             findings = screen.findings(batch)
             tally.saw(batch, findings)
             spool.add(finding for finding in findings if finding.question or finding.criterion == BROKEN)
