@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 
 import numpy
 from django.db import transaction
+from django.db.models import QuerySet
 
 from safeconduct.contracts import Source
+from safeconduct.errors import SourceError
 from safeconduct.flow import inspected, open_source
 from safeconduct.home import Home
 from safeconduct.model import Action, Finding, Item, Reason
@@ -22,10 +24,10 @@ from safeconduct.steps.inspect import Inspection
 from safeconduct.steps.plan import item_name
 from safeconduct.steps.report import inspection_report
 from safeconduct.steps.verdicts import Verdicts
-from safeconduct_desk import shapes
+from safeconduct_desk import budgets, shapes
 from safeconduct_desk.custody import home
 from safeconduct_desk.grouping import JOIN, WHOLE, Asked, Cluster, clusters, key_of
-from safeconduct_desk.models import Arrival, Group, Held, PolicyVersion
+from safeconduct_desk.models import Arrival, Community, Group, Held, PolicyVersion
 from safeconduct_desk.originals import MOST, Shelf
 from safeconduct_desk.store import files
 
@@ -37,7 +39,8 @@ STRICT = {Action.QUARANTINE.name.lower(), Action.REJECT.name.lower()}
 
 def read(arrival: Arrival) -> None:
     """Inspect the archive under the live policy and keep report and groups."""
-    Arrival.objects.filter(pk=arrival.pk).update(state=Arrival.State.SCREENING, problem="")
+    if not _still(arrival).update(state=Arrival.State.SCREENING, problem=""):
+        return
     source = open_source(str(files().fetch(arrival, "archive")))
     version = arrival.policy or PolicyVersion.live()
     chosen = policies(version)
@@ -46,6 +49,9 @@ def read(arrival: Arrival) -> None:
         report = inspection_report(inspection)
         _columns(arrival, inspection)
         with transaction.atomic():
+            if not _still(arrival).select_for_update().exists():
+                files().forget(arrival)  # it was withdrawn while it was read: nothing of it stays
+                return
             _groups(arrival, inspection, source, Asked(chosen, inspection.census))
             Arrival.objects.filter(pk=arrival.pk).update(
                 policy=version, report=report, actor=about.actor, acct=about.acct, sha256=about.sha256,
@@ -66,7 +72,12 @@ def shape(arrival: Arrival) -> None:
 
 def ready(arrival: Arrival) -> None:
     """It waits for a person."""
-    Arrival.objects.filter(pk=arrival.pk).update(state=Arrival.State.WAITING, minutes=minutes(arrival), progress={})
+    _still(arrival).update(state=Arrival.State.WAITING, minutes=minutes(arrival), progress={})
+
+
+def _still(arrival: Arrival) -> QuerySet[Arrival]:
+    """It, unless its person has withdrawn it meanwhile."""
+    return Arrival.objects.filter(pk=arrival.pk).exclude(state=Arrival.State.WITHDRAWN)
 
 
 def minutes(arrival: Arrival) -> float:
@@ -102,10 +113,12 @@ def seen(
     opened: Home, source: Source, chosen: list[Policy], arrival: Arrival
 ) -> AbstractContextManager[Inspection]:  # fmt: skip
     """An inspection that says how far it is."""
-    done = Counter[str]()
+    done, most = Counter[str](), Community.here() or Community()
 
     def tick(count: int) -> None:
         done["items"] += count
+        if done["items"] > most.most_items:
+            raise SourceError(budgets.too_many(most, done["items"]))
         if done["items"] - done["said"] >= 2000:
             done["said"] = done["items"]
             Arrival.objects.filter(pk=arrival.pk).update(progress={"step": "read", "done": done["items"]})

@@ -15,6 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from safeconduct.contracts import Terms
 from safeconduct.destinations._mastodon_api import Api
+from safeconduct.errors import SourceError
 from safeconduct.model import Abilities, Choices
 from safeconduct.policy import read_policy
 from safeconduct.steps.probe import policies_for, published
@@ -310,8 +311,12 @@ def test_reading_that_ends_badly_is_not_begun_for_ever(alice: User, community: C
     assert budgets.let_in() == 0
 
 
-def test_an_import_with_too_many_items_is_not_read_to_its_end(community: Community) -> None:
+# The core leaves its working file to the garbage collector when an inspection is cut short.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+def test_an_import_with_too_many_items_is_not_read_to_its_end(arrival: Arrival) -> None:
     Community.objects.update(most_items=100)
-    community.refresh_from_db()
-    assert budgets.too_many(community, 100) == ""
-    assert "more than 100" in budgets.too_many(community, 101)
+    with pytest.raises(SourceError, match="more than 100"):
+        jobs.start("screen", arrival)
+    arrival.refresh_from_db()
+    assert (arrival.state, arrival.groups.count()) == (State.BROKEN, 0)
+    assert "more than 100" in arrival.problem

@@ -14,8 +14,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from safeconduct.steps.inspect import Inspection
 from safeconduct.steps.transfer import find
-from safeconduct_desk import appeals, custody, intake, jobs, retention, statements
+from safeconduct_desk import appeals, custody, intake, jobs, retention, screening, statements
 from safeconduct_desk.models import Act, Appeal, Arrival, Community, Group, Question
 from safeconduct_desk.store import files
 from tests.desk.conftest import ClientOf
@@ -261,6 +262,21 @@ def test_reading_that_ends_after_the_withdrawal_brings_nothing_back(arrival: Arr
     jobs.start("screen", arrival)
     arrival.refresh_from_db()
     assert (arrival.state, arrival.groups.count(), arrival.report) == (State.WITHDRAWN, 0, {})
+
+
+def test_withdrawing_while_it_is_read_leaves_nothing(arrival: Arrival, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the worst moment: everything is read, and nothing is written down yet."""
+    known = screening.inspection_report
+
+    def withdrawn(inspection: Inspection) -> dict[str, object]:
+        retention.withdraw(arrival)
+        return known(inspection)
+
+    monkeypatch.setattr(screening, "inspection_report", withdrawn)
+    jobs.start("screen", arrival)
+    arrival.refresh_from_db()
+    assert (arrival.state, arrival.groups.count(), arrival.report) == (State.WITHDRAWN, 0, {})
+    assert not any(files().path(arrival, "archive").parent.iterdir())
 
 
 def past(arrival: Arrival, days: int) -> None:
