@@ -30,7 +30,7 @@ from pytest_django.live_server_helper import LiveServer
 from selenium import webdriver
 
 from safeconduct_desk import setup
-from safeconduct_desk.models import Appeal, Arrival, Group, Question
+from safeconduct_desk.models import Appeal, Approval, Arrival, Group, Question
 from tests.browser.conftest import browser, log
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
@@ -98,6 +98,12 @@ PAGES = (
     Page("/mine/{arrival}/question/{question}/", "alice", errors="main form"),
     Page("/mine/{applied}/appeal/{refusal}/", "alice", errors="main form"),
     Page("/appeals/{appeal}/"),
+    Page("/community/", "olga"),
+    Page("/community/", "olga", errors="main form"),
+    Page("/account/programs/", "olga"),
+    Page("/account/programs/", "olga", errors="main form"),
+    Page("/arrivals/{arrival}/groups/{group}/"),
+    Page("/arrivals/{arrival}/items/{item}/"),
 )
 
 
@@ -142,7 +148,8 @@ def people(request: pytest.FixtureRequest) -> dict[str, User]:
 def world(people: dict[str, User], screened: Arrival) -> dict[str, str]:
     """Imports in every state; what addresses may name: ``arrival`` waits for a decision, others by their state."""
     alice, carol = people["alice"], people["carol"].member
-    named = {"arrival": screened.name, "group": str(screened.groups.values_list("pk", flat=True)[0])}
+    group = screened.groups.all()[0]
+    named = {"arrival": screened.name, "group": str(group.pk), "item": str(group.members.all()[0].n)}
     for state in Arrival.State:
         made = Arrival.objects.create(
             person=alice, state=state, acct=f"wren@{state}.example", filename="x.zip", items=9412, held=118, minutes=6,
@@ -159,6 +166,13 @@ def world(people: dict[str, User], screened: Arrival) -> dict[str, str]:
         count=96, proposed="quarantine", action="reject", because=MESSY, decided_by=carol,
         decided_at=timezone.now() - timedelta(hours=2), excerpt=MESSY,
     )  # fmt: skip
+    Approval.objects.create(
+        arrival=delivered,
+        act="rollback",
+        asked_by=carol,
+        due=timezone.now() + timedelta(days=1),
+        detail={"because": MESSY},
+    )
     asked = Question.objects.create(arrival=screened, text=f"Is {MESSY} yours?", asked_by=carol)
     appeal = Appeal.objects.create(arrival=delivered, group=refused, text=f"It is no shop. {MESSY}")
     return {**named, "question": str(asked.pk), "appeal": str(appeal.pk), "refusal": refused.key, "code": setup.code()}
