@@ -36,6 +36,8 @@ class Line(logging.Formatter):
 
 def _of_others(record: logging.LogRecord) -> str:
     """What another library says, without what it fills in: that may be anything."""
+    if record.name == "django.request" and isinstance(record.args, tuple) and record.args:
+        return str(record.args[0])  # "Not Found"; behind it comes the address
     text = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
     return text if record.args else text.partition(":")[0][:80]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from django.urls import URLPattern, URLResolver
 from ninja import Router
 
 from safeconduct import __version__
@@ -20,8 +19,8 @@ and never more than its member may. Every error is a problem (RFC 9457).
 """
 
 
-def made() -> list[URLPattern | URLResolver]:
-    """The addresses of every resource."""
+def made() -> DeskAPI:
+    """The API with every resource."""
     desk = DeskAPI(
         title="Arrivals desk", version=__version__, description=DESCRIPTION, urls_namespace="api", docs_url=None
     )
@@ -30,8 +29,8 @@ def made() -> list[URLPattern | URLResolver]:
             router = importlib.import_module(f"{folder.__name__}.{module.name}").router
             assert isinstance(router, Router)
             desk.add_router("", router, tags=[module.name])
-    patterns, _, _ = desk.urls
-    return guarded(patterns)
+    return desk
 
 
-urls = made()
+desk = made()
+urls = guarded(desk.urls[0])

@@ -31,7 +31,10 @@ class Slot:
         self._chunks, self._taken = chunks, True
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._chunks
+        try:
+            yield from self._chunks
+        finally:
+            self.close()
 
     def close(self) -> None:
         """The stream has ended, or nobody reads it any more."""
