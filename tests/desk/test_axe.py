@@ -102,6 +102,12 @@ PAGES = (
     Page("/community/", "olga", errors="main form"),
     Page("/account/programs/", "olga"),
     Page("/account/programs/", "olga", errors="main form"),
+    Page("/arrivals/{arrival}/"),
+    Page("/arrivals/{applied}/"),
+    Page("/arrivals/{broken}/"),
+    Page("/arrivals/{refused}/"),
+    Page("/arrivals/{arrival}/sample/"),
+    Page("/labour/"),
     Page("/arrivals/{arrival}/groups/{group}/"),
     Page("/arrivals/{arrival}/items/{item}/"),
 )
