@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from datetime import timedelta
 
+import hypothesis
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 
 from safeconduct.errors import DeliveryError
 from safeconduct_desk import approvals, jobs
@@ -184,6 +188,74 @@ def test_a_rollback_by_two_takes_everything_back(screened: Arrival, erin: User, 
     assert screened.state == Arrival.State.UNDONE
     verbs = list(Act.objects.order_by("pk").values_list("verb", "member__user__username"))
     assert verbs == [("asked: rollback", "erin"), ("agreed: rollback", "carol")]
+
+
+def _step(verb: str, user: User | None, arrival: Arrival) -> None:
+    """One person does one thing, or a worker comes by."""
+    newest = Approval.objects.order_by("-pk").first()
+    if user is None:
+        approvals.run_due()
+    elif verb == "ask":
+        approvals.ask(user.member, arrival, "probe")
+    elif verb in ("leaves", "returns"):
+        User.objects.filter(pk=user.pk).update(is_active=verb == "returns")
+    elif newest is not None:
+        with contextlib.suppress(approvals.TwoPeople):
+            getattr(approvals, verb)(user.member, newest)
+
+
+def _later() -> set[int]:
+    """Every delay that has begun is over; the numbers of what waited."""
+    passing = approvals.waiting().exclude(due=None)
+    numbers = set(passing.values_list("pk", flat=True))
+    passing.update(due=timezone.now() - timedelta(seconds=1))
+    return numbers
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("ask"), st.sampled_from(["erin", "carol", "olga"])),
+        st.tuples(st.sampled_from(["approve", "cancel", "again"]), st.sampled_from(["erin", "carol", "olga", "bob"])),
+        st.tuples(st.sampled_from(["leaves", "returns"]), st.sampled_from(["erin", "carol", "olga"])),
+        st.tuples(st.sampled_from(["time passes", "look", "breaks", "mended"]), st.just("")),
+    ),
+    max_size=14,
+)
+
+
+@hypothesis.settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_whatever_people_do_nothing_happens_twice_or_because_one_person_wanted_it_at_once(
+    arrival: Arrival, erin: User, carol: User, olga: User, bob: User, done: list[int], steps: list[tuple[str, str]]
+) -> None:
+    """Law: an act that happened was agreed to by somebody else, or its delay was over and nobody had stopped it."""
+    people = {user.username: User.objects.get(pk=user.pk) for user in (erin, carol, olga, bob)}
+    User.objects.update(is_active=True)
+    Approval.objects.all().delete()
+    done.clear()
+    broken: list[str] = []
+
+    def work(approval: Approval) -> None:
+        if broken:
+            raise DeliveryError("It is broken.")
+        done.append(approval.pk)
+
+    approvals.ACTS["probe"] = work  # put back by the fixture
+    waited: set[int] = set()
+    for verb, name in steps:
+        if verb in ("breaks", "mended"):
+            broken[:] = ["yes"] if verb == "breaks" else []
+        elif verb == "time passes":
+            waited |= _later()
+        else:
+            _step(verb, people.get(name), arrival)
+    assert len(done) == len(set(done))
+    for one in Approval.objects.filter(pk__in=done):
+        assert one.cancelled_at is None
+        assert one.second_by_id != one.asked_by_id
+        assert one.second_by_id is not None or one.pk in waited
+        assert one.second_by_id != people["bob"].member.pk
+    assert set(Approval.objects.exclude(done_at=None).values_list("pk", flat=True)) == set(done)
 
 
 @pytest.mark.django_db(transaction=True)
