@@ -158,7 +158,14 @@ SOCIALACCOUNT_PROVIDERS = {
     }
 }
 # In the database: attempts to sign in are counted by all processes together.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "desk_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "desk_cache",
+        # More than anybody can fill in the minutes that count: with few, new names would push old attempts out.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 LANGUAGE_CODE = "en"
 USE_I18N = True
