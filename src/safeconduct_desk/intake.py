@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -36,6 +37,7 @@ FILE = "archive"  # no suffix: the core recognises what it is by what is in it
 INCOMING = "incoming"  # a form's file, until it is known that its form came from here
 PIECE = 8 * 2**20  # bytes a browser sends at once
 LARGEST_PIECE = 16 * 2**20
+FORM = 8 * 2**30  # bytes of a form's file; larger ones come in pieces
 STATES = 64  # uploads whose digest is carried on in memory; others are read again at the end
 State = Arrival.State
 AGAIN_IS_FINE = (State.OFFERED, State.BROKEN, State.UNDONE, State.WITHDRAWN)
@@ -222,6 +224,13 @@ def name_of(filename: str) -> str:
     """A file's own name as it may be shown; it is never a path here."""
     own = filename.replace("\\", "/").rpartition("/")[2]
     return "".join(letter for letter in own if letter.isprintable())[:200]
+
+
+def spool() -> Path:
+    """Where what a form sends waits until all of it is here.  The files there have no names: a crash leaves none."""
+    place = Path(settings.FOLDER) / "spool"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
 
 
 def _community() -> Community:

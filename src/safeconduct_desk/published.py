@@ -18,8 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
 from safeconduct.errors import PolicyError
-from safeconduct.model import Json
-from safeconduct.policy import explain, parse_policy
+from safeconduct.model import Action, Json
+from safeconduct.policy import Policy, explain, parse_policy
+from safeconduct.policy.rules import State
 from safeconduct_desk import budgets, retention
 from safeconduct_desk.models import Community, Member, PolicyVersion, Role
 
@@ -34,10 +35,13 @@ class Section:
     title: str
     sentences: tuple[str, ...]
     agree: str
+    parts: tuple[tuple[str, tuple[str, ...]], ...] = ()  # heading and sentences
+    words: tuple[str, ...] = ()  # the same word by word, for who wants it
 
     @property
     def text(self) -> str:
-        return "\n".join((self.title, *self.sentences, self.agree))
+        parts = [line for heading, sentences in self.parts for line in (heading, *sentences)]
+        return "\n".join((self.title, *parts, *self.sentences, *self.words, self.agree))
 
     @property
     def digest(self) -> str:
@@ -63,22 +67,51 @@ def _taken(community: Community, version: PolicyVersion | None) -> Section:
         ) % {"n": community.per_person_week},
     )  # fmt: skip
     return Section(
-        "taken",
-        _("What is taken, and what is not"),
-        (*rules(version), *limits),
-        _("I have read what is taken and what is not."),
+        "taken", _("What is taken, and what is not"), (*_about(version), *limits),
+        _("I have read what is taken and what is not."), plainly(version), rules(version),
+    )  # fmt: skip
+
+
+def plainly(version: PolicyVersion | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What the policy does, in the sentences that people will read about their own posts."""
+    policy = _read(version)
+    if policy is None:
+        return ()
+    live = [rule for rule in policy.rules if rule.state is State.LIVE and rule.because]
+    headings = (
+        (Action.REJECT, _("What is not taken")), (Action.QUARANTINE, _("What a person looks at first")),
+        (Action.LIMIT, _("What arrives changed")),
+    )  # fmt: skip
+    said = (
+        (name, tuple(dict.fromkeys(rule.because for rule in live if rule.then is action))) for action, name in headings
     )
+    return tuple((name, sentences) for name, sentences in said if sentences)
+
+
+def _about(version: PolicyVersion | None) -> tuple[str, ...]:
+    policy = _read(version)
+    if policy is None:
+        return rules(version)
+    return (*filter(None, [policy.description.strip()]), _("What no rule minds is taken as it is."))
+
+
+def _read(version: PolicyVersion | None) -> Policy | None:
+    if version is None:
+        return None
+    try:
+        return parse_policy(version.text, version.name)
+    except PolicyError:
+        return None
 
 
 def rules(version: PolicyVersion | None) -> tuple[str, ...]:
-    """The policy as sentences, a line each; a policy that cannot be read holds everything, and that is said."""
+    """The policy word by word, a line each; a policy that cannot be read holds everything, and that is said."""
     if version is None:
         return (_("This community has written no policy yet. People here look at everything."),)
-    try:
-        said = explain(parse_policy(version.text, version.name))
-    except PolicyError:
+    policy = _read(version)
+    if policy is None:
         return (_("The policy cannot be read at the moment. Until it can, nothing is published."),)
-    return tuple(line.removeprefix("• ") for line in said.splitlines() if line.strip())
+    return tuple(line.removeprefix("• ") for line in explain(policy).splitlines() if line.strip())
 
 
 def _course(community: Community) -> Section:

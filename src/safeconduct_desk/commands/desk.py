@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import click
@@ -19,12 +20,16 @@ def command(listen: str, threads: int, no_worker: bool, folder: Path | None) -> 
     ready(folder)
     import waitress
 
-    from safeconduct_desk import jobs, setup
+    from safeconduct_desk import intake, jobs, setup
     from safeconduct_desk.wsgi import application
 
     if not no_worker:
         jobs.launch()
-    server = waitress.create_server(application, listen=listen, threads=threads, ident="", channel_timeout=120)
+    tempfile.tempdir = str(intake.spool())  # what a form sends waits there, and not in a memory that calls itself /tmp
+    server = waitress.create_server(
+        application, listen=listen, threads=threads, ident="", channel_timeout=120,
+        max_request_body_size=intake.FORM + (1 << 20),
+    )  # fmt: skip
     click.echo(f"The desk is open: http://{listen}{setup.invitation()}")
     try:
         server.run()

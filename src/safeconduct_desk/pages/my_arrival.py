@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from safeconduct_desk import budgets, retention, statements
 from safeconduct_desk.custody import act
 from safeconduct_desk.doors import door, member_of
-from safeconduct_desk.models import Arrival, Community, Question, Role
+from safeconduct_desk.models import Arrival, Community, Group, Question, Role
 from safeconduct_desk.pages.upload import own
 
 State = Arrival.State
@@ -38,9 +38,9 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
     given = {
         "arrival": arrival, "course": course(arrival), "place": budgets.place(arrival), "asked": asked(arrival),
         "answered": arrival.questions.filter(to="person").exclude(answered_at=None),
-        "statements": statements.of(arrival), "pending": _pending(arrival), "appeals": arrival.appeals.all(),
-        "may_withdraw": arrival.state in retention.MAY_WITHDRAW, "may_delete": _may_delete(arrival),
-        "due": retention.due(arrival), "remainder": has_remainder(arrival), "choices": arrival.choices,
+        "statements": statements.of(arrival), "pending": _pending(arrival), "ruled": _ruled(arrival),
+        "appeals": arrival.appeals.all(), "may_withdraw": arrival.state in retention.MAY_WITHDRAW, "may_delete": _may_delete(arrival),
+        "due": retention.due(arrival), "remainder": has_remainder(arrival),
     }  # fmt: skip
     place = budgets.place(arrival)
     given["wait"] = budgets.about(place.days) if place else ""
@@ -84,8 +84,8 @@ def course(arrival: Arrival) -> Course:
     known = {
         State.OFFERED: Course(_("Your file"), "yellow", _("This waits for your file."),
                               _("Send it, or go on where you stopped.")),
-        State.RECEIVED: Course(_("In line"), "grey", _("Your file is here. Others are before you."),
-                               _("It is read when it is its turn. You need not stay.")),
+        State.RECEIVED: Course(_("In line"), "grey", _("Your file is here. It is read when it is its turn."),
+                               _("You need not stay.")),
         State.SCREENING: Course(_("Being read"), "blue", _("A program is reading your archive."),
                                 _("Then a person looks at the report. You need not stay.")),
         State.WAITING: Course(_("With people"), "blue", _("Your archive was read. A person decides now."),
@@ -130,10 +130,26 @@ def _ends(arrival: Arrival) -> bool:
 
 
 def _pending(arrival: Arrival) -> list[dict[str, object]]:
-    """What waits for a person: only once a person can look at it, and never by its rule before that."""
+    """What waits for a person: only once a person can look at it."""
     if arrival.state not in (State.WAITING, *statements.DECIDED):
         return []
-    return [{"count": group.count, "sentence": group.sentence} for group in statements.pending(arrival)]
+    ruled = {group.pk for group in _ruled_groups(arrival)}
+    return [_row(group) for group in statements.pending(arrival) if group.pk not in ruled]
+
+
+def _ruled(arrival: Arrival) -> list[dict[str, object]]:
+    """What an exact rule does not take, before anybody has decided about all of it."""
+    return [_row(group) for group in _ruled_groups(arrival)]
+
+
+def _ruled_groups(arrival: Arrival) -> list[Group]:
+    if arrival.state != State.WAITING:
+        return []
+    return [group for group in statements.pending(arrival) if group.proposed == "reject" and not group.action]
+
+
+def _row(group: Group) -> dict[str, object]:
+    return {"count": group.count, "sentence": group.sentence}
 
 
 def _promise(arrival: Arrival) -> str:

@@ -92,7 +92,7 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
     arrival = own(request, name)
     if arrival.state != Arrival.State.OFFERED:
         return redirect("my-arrival", name)
-    most = Community.objects.get().most_bytes
+    most = _most()
     if request.method != "POST":
         return _page(request, arrival)
     if int(request.META.get("CONTENT_LENGTH") or 0) > most + AROUND:
@@ -111,7 +111,7 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
 def _posted(request: HttpRequest, arrival: Arrival, handler: Streamed) -> HttpResponse:
     came = request.FILES.get("file")
     if handler.too_much:
-        return _page(request, arrival, budgets.too_large(Community.objects.get().most_bytes), 413)
+        return _page(request, arrival, budgets.too_large(_most()), 413)
     if not isinstance(came, Came):
         return _page(
             request, arrival, _("Choose the file first. It is the archive that your old server gave you."), 400
@@ -180,6 +180,11 @@ def _announce(request: HttpRequest, arrival: Arrival) -> None:
         intake.announced(arrival, unquote(request.headers.get("Upload-Name", "")), _number(request, "Upload-Length"))
 
 
+def _most() -> int:
+    """Of a form; in pieces more may come, if the community takes more."""
+    return min(Community.objects.get().most_bytes, intake.FORM)
+
+
 def _number(request: HttpRequest, name: str) -> int:
     given = request.headers.get(name, "")
     if not re.fullmatch(r"[0-9]{1,18}", given):
@@ -228,7 +233,7 @@ def _decoded(value: str) -> bytes:
 def _page(request: HttpRequest, arrival: Arrival, error: str = "", status: int = 200) -> HttpResponse:
     given = {
         "arrival": arrival, "error": error, "here": intake.offset(arrival), "piece": intake.PIECE,
-        "most": Community.objects.get().most_bytes,
+        "most": Community.objects.get().most_bytes, "in_one": _most(),
     }  # fmt: skip
     return render(request, "desk/upload.html", given, status=status)
 
