@@ -38,13 +38,14 @@ class Cluster:
     proposed: Action
     basis: str = ""
     confidence: int = 2
+    together: bool = False  # several small ones
     numbers: list[int] = field(default_factory=list)
 
     @property
     def key(self) -> str:
         """The same when the same archive is read again."""
-        value = SMALL if self.value.startswith(f"{SMALL}:") else self.value
-        return key_of(JOIN.join(self.rules), self.criterion, value)
+        value = f"\0{SMALL}" if self.together else self.value
+        return key_of(JOIN.join(self.rules), self.criterion, f"{self.proposed.name}:{value}")
 
     @property
     def severe(self) -> bool:
@@ -125,7 +126,7 @@ def _one_of(several: Sequence[Cluster]) -> Cluster:
     numbers = sorted(number for one in several for number in one.numbers)
     sentences = dict.fromkeys(one.sentence for one in several)
     return replace(
-        several[0], value=f"{SMALL}:{len(several)}", numbers=numbers, sentence="\n".join(list(sentences)[:3]),
+        several[0], value=f"{SMALL}:{len(several)}", together=True, numbers=numbers, sentence="\n".join(list(sentences)[:3]),
         confidence=min(one.confidence for one in several),
     )  # fmt: skip
 

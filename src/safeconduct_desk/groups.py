@@ -56,6 +56,7 @@ def decide(
 ) -> Group:  # fmt: skip
     """``member`` answers for the whole group; on a severe one that somebody else answered, as the second reader."""
     words = _checked(group.arrival, action, filters)
+    not_own(group.arrival, member)
     if group.action and group.severe and not settled(group) and group.decided_by_id != member.pk:
         return _second(group, member, action, words)
     if group.action:
@@ -71,8 +72,7 @@ def decide(
 
 
 def _checked(arrival: Arrival, action: str, filters: Iterable[str]) -> str:
-    if arrival.state != Arrival.State.WAITING:
-        raise NotNow(_("This import does not wait for a decision any more, so nothing was changed."))
+    _waits(arrival)
     if action not in ACTIONS:
         raise NotNow(_("Choose accept, limit, hold or reject."))
     known = {one.value for one in Filter}
@@ -80,6 +80,12 @@ def _checked(arrival: Arrival, action: str, filters: Iterable[str]) -> str:
     if action == "limit" and not words:
         raise NotNow(_("Choose at least one limit, or accept it as it is."))
     return " ".join(words)
+
+
+def not_own(arrival: Arrival, member: Member) -> None:
+    """Nobody decides about their own import, unless they are alone here."""
+    if member.user_id == arrival.person_id and approvals.seconds(member, arrival).exists():
+        raise NotNow(_("This is your own import. Somebody else who works here decides about it."))
 
 
 def _second(group: Group, member: Member, action: str, words: str) -> Group:
@@ -93,8 +99,7 @@ def _second(group: Group, member: Member, action: str, words: str) -> Group:
 
 def undo(group: Group, member: Member) -> Group:
     """Take an answer back: whoever gave it within seconds, and everybody who works here as long as nothing was done."""
-    if group.arrival.state != Arrival.State.WAITING:
-        raise NotNow(_("This import does not wait for a decision any more. Take back what was delivered instead."))
+    _waits(group.arrival)
     if group.criterion == FOUND_BY_HAND:
         raise NotNow(_("What was found in a sample stays held. Answer an appeal instead."))
     Group.objects.filter(pk=group.pk).update(
@@ -189,6 +194,7 @@ def decided(arrival: Arrival, member: Member, soft_days: int = 0) -> Approval | 
     Releasing very many held items is a mass act: then it waits for a second person and the approval is returned.
     """
     _waits(arrival)
+    not_own(arrival, member)
     detail = {"soft_days": max(0, min(int(soft_days), 365))}
     if released(arrival) > MASS:
         approval = approvals.ask(member, arrival, "apply", detail)
@@ -200,6 +206,7 @@ def decided(arrival: Arrival, member: Member, soft_days: int = 0) -> Approval | 
 def refuse(arrival: Arrival, member: Member, because: str) -> Approval | None:
     """Not here: nothing of it is taken.  A mass act, so it waits for a second person."""
     _waits(arrival)
+    not_own(arrival, member)
     if not because.strip():
         raise NotNow(_("Say why, in a sentence that the person can read."))
     approval = approvals.ask(member, arrival, "reject", {"because": because.strip()})
