@@ -39,8 +39,8 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
         "arrival": arrival, "course": course(arrival), "place": budgets.place(arrival), "asked": asked(arrival),
         "answered": arrival.questions.filter(to="person").exclude(answered_at=None),
         "statements": statements.of(arrival), "pending": _pending(arrival), "ruled": _ruled(arrival),
-        "appeals": arrival.appeals.all(), "may_withdraw": arrival.state in retention.MAY_WITHDRAW, "may_delete": _may_delete(arrival),
-        "due": retention.due(arrival), "remainder": has_remainder(arrival),
+        "appeals": arrival.appeals.all(), "may_withdraw": arrival.state in retention.MAY_WITHDRAW,
+        "may_delete": _may_delete(arrival), "due": retention.due(arrival), "remainder": has_remainder(arrival),
     }  # fmt: skip
     place = budgets.place(arrival)
     given["wait"] = budgets.about(place.days) if place else ""
