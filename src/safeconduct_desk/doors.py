@@ -70,9 +70,13 @@ def door(least: Role | None) -> Callable[[View], View]:
     return wrap
 
 
-def slowed(action: str) -> Callable[[View], View]:
-    """As many POSTs as ``settings.ACCOUNT_RATE_LIMITS[action]`` allows; after that 429."""
-    limited: Callable[[View], View] = rate_limit(action=action)
+def slowed(action: str, *, get: bool = False) -> Callable[[View], View]:
+    """As many POSTs (with ``get``, GETs too) as ``settings.ACCOUNT_RATE_LIMITS[action]`` allows, then 429.
+
+    ``KeyError`` if it is not there: a limit that nobody set would be none, and nobody would notice.
+    """
+    settings.ACCOUNT_RATE_LIMITS[action]
+    limited: Callable[[View], View] = rate_limit(action=action, limit_get=get)
     return limited
 
 

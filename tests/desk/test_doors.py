@@ -34,10 +34,11 @@ STRANGERS = {
     "server", "server-leave", "server-back", "openid_connect_login", "openid_connect_callback",
     "socialaccount_login_cancelled", "socialaccount_login_error", "socialaccount_signup",
     "published", "published-json", "gate", "gate-json", "custody", "transparency", "notice", "catalogue",
+    "report", "report-thanks", "mastodon-webhook",
     "healthz", "readyz", "metrics",
 }  # fmt: skip
 # POSTs that prove themselves in another way than by the token of a form: signatures of servers that report.
-OTHER_TOKENS: set[str] = {"hook", "webhook"}
+OTHER_TOKENS = {"mastodon-webhook"}
 # These look for the token themselves, because the file has to be received in a way of its own.
 ASKED_INSIDE = {"upload"}
 # What GET does there begins something at another server.

@@ -570,6 +570,10 @@ def test_single_sign_on_goes_out_by_the_guarded_way_only(single: Elsewhere) -> N
     assert single.log == []
 
 
+def test_single_sign_on_is_not_asked_without_end(single: Elsewhere) -> None:
+    assert [Client().get("/sign-in/oidc/").status_code for _ in range(11)] == [302] * 10 + [429]
+
+
 def test_an_unknown_single_sign_on_is_not_there(community: Community) -> None:
     assert Client().get("/sign-in/nothing/").status_code == 404
 

@@ -185,7 +185,7 @@ def back_address(request: HttpRequest) -> str:
 
 
 @door(None)
-@slowed("elsewhere")
+@slowed("elsewhere", get=True)
 def single(request: HttpRequest, provider_id: str) -> HttpResponse:
     """On to single sign-on, once it has said where that is."""
     try:
