@@ -28,7 +28,7 @@ from safeconduct.steps.plan import make_plan
 from safeconduct.steps.planfile import Plan
 from safeconduct.steps.remainder import STAYS, keep_held, save_remainder
 from safeconduct.steps.transfer import Transfer, begin, find, kept_plan
-from safeconduct.steps.undo import Rollback, hide, undo
+from safeconduct.steps.undo import Rollback, hide, show, undo
 
 
 def no_tick(count: int) -> None:
@@ -155,6 +155,12 @@ def hidden(home: Home, transfer_id: str, destination: Destination, numbers: Sequ
     """Out of sight at once, before it is taken back; how many items, or ``None`` where the destination cannot hide."""
     transfer = find(home, transfer_id)
     return hide(home, kept_plan(transfer), transfer, destination, numbers, sleep=time.sleep)
+
+
+def visible(home: Home, transfer_id: str, destination: Destination, numbers: Sequence[int] | None = None) -> int | None:
+    """What was hidden is in sight again; how many items, or ``None`` where the destination cannot hide."""
+    transfer = find(home, transfer_id)
+    return show(home, kept_plan(transfer), transfer, destination, numbers, sleep=time.sleep)
 
 
 def _remainder(home: Home, plan: Plan, transfer: Transfer, source: Source, result: Result) -> Path | None:

@@ -21,9 +21,11 @@ PLACES = (
     ("offer", _("Offer an import"), Role.PERSON),
     ("appeals", _("Appeals"), Role.MODERATOR),
     ("approvals", _("Second look"), Role.MODERATOR),
+    ("notices", _("Reports"), Role.MODERATOR),
     ("policy", _("Policy"), Role.MODERATOR),
     ("trends", _("Trends"), Role.MODERATOR),
     ("labour", _("Labour"), Role.MODERATOR),
+    ("audit", _("Audit"), Role.LEAD),
     ("people", _("People"), Role.OPERATOR),
     ("community", _("Community"), Role.OPERATOR),
 )

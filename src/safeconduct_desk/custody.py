@@ -64,6 +64,16 @@ def act(member: Member | None, verb: str, arrival: Arrival | None = None, **deta
     return entry
 
 
+def arrivals_of(transfers: Iterable[str]) -> dict[str, Arrival]:
+    """The arrival of each transfer that this desk made; an arrival has another after an appeal or a limit."""
+    wanted = set(transfers)
+    found = {one.transfer: one for one in Arrival.objects.filter(transfer__in=wanted)}
+    if missing := wanted - set(found):
+        for one in Arrival.objects.exclude(transfer="").iterator():
+            found |= dict.fromkeys(missing & set(one.outcome.get("transfers") or []), one)
+    return found
+
+
 # --- what does not come back ------------------------------------------------------------------------------------------
 
 

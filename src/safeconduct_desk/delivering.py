@@ -18,10 +18,10 @@ from msgspec.structs import replace
 
 from safeconduct.contracts import Destination, Hides, Terms
 from safeconduct.errors import SafeconductError
-from safeconduct.flow import copied, hidden, open_destination, open_source, planned, undone
+from safeconduct.flow import copied, hidden, open_destination, open_source, planned, undone, visible
 from safeconduct.home import Custody, Home
 from safeconduct.home.custody import DELIVERED
-from safeconduct.model import Choices, Json, Kind
+from safeconduct.model import Action, Choices, Filter, Json, Kind
 from safeconduct.steps.copy import Portion, Result
 from safeconduct.steps.decide import overrule
 from safeconduct.steps.planfile import Line, Plan
@@ -198,6 +198,44 @@ def _taken(arrival: Arrival, done: Sequence[Rollback], whole: bool) -> None:
     Arrival.objects.filter(pk=arrival.pk).update(state=was, progress={}, problem=problem if failed else "")
 
 
+def hold(arrival: Arrival, numbers: list[int] | None = None) -> None:
+    """Nothing more arrives; what is there goes out of sight, where the destination can hide.  It can be shown again."""
+    stop(arrival)
+    count = None
+    with home() as opened:
+        for transfer in transfers(arrival):
+            _near(opened, arrival, transfer)
+            found = hidden(opened, transfer, place(opened, arrival), numbers)
+            count = found if count is None else count + (found or 0)
+    _outcome(arrival, held={"hidden": count, "at": datetime.now(UTC).isoformat()})
+
+
+def show(arrival: Arrival, numbers: list[int] | None = None) -> None:
+    """What was held is visible again; what had not arrived yet goes on when somebody says so."""
+    with home() as opened:
+        for transfer in transfers(arrival):
+            _near(opened, arrival, transfer)
+            visible(opened, transfer, place(opened, arrival), numbers)
+    _outcome(arrival, held=None)
+
+
+def limit(arrival: Arrival, numbers: list[int] | None = None) -> None:
+    """After it was taken back: the same items are planned again, with a warning and out of the public timelines.
+
+    No server here can narrow a post that is there: it is deleted and posted anew, under its old date.
+    """
+    wanted = None if numbers is None else set(numbers)
+    with home() as opened:
+        made = Plan(files().fetch(arrival, PLAN))
+        names = (line.item for line in made.lines() if line.shape and (wanted is None or line.n in wanted))
+        overrule(
+            opened, names, Action.LIMIT, author="", because=_("Limited after reports about it."),
+            filters=frozenset({Filter.CONTENT_WARNING, Filter.UNLISTED}),
+        )  # fmt: skip
+    files().drop(arrival, PLAN)
+    Arrival.objects.filter(pk=arrival.pk).update(state=State.APPLYING, stop=False, soft_days=0)
+
+
 def can_hide(arrival: Arrival) -> bool:
     """Can its destination hide what is there?  Where it cannot, the pages say so before anybody presses."""
     with suppress(SafeconductError), home() as opened:
@@ -240,15 +278,16 @@ class Meter:
 
 
 def eta(requests: int, limits: Mapping[str, int], speed: float) -> float:
-    """Seconds for so many requests: at the speed measured so far, or as the server's own limit allows, if that is more.
+    """Seconds for so many requests: at the speed measured so far, or at the server's own limit if that is slower.
 
-    The first window's requests go at once, so only full windows count.  100,000 at 300 in 5 minutes are 28 hours.
+    All requests of a window go at once, then nothing until it ends: 100,000 at 300 in 5 minutes are 28 hours.
     """
-    measured = requests / speed if speed else requests * 0.05
+    each = 1 / speed if speed else 0.05
     allowed = limits.get("requests", 0)
     if not allowed:
-        return measured
-    return max(measured, requests // allowed * float(limits.get("seconds", 300)))
+        return requests * each
+    windows, rest = divmod(max(0, requests - 1), allowed)
+    return max(requests * each, windows * float(limits.get("seconds", 300)) + rest * each)
 
 
 def _rate(made: Plan) -> tuple[Mapping[str, int], float]:

@@ -34,7 +34,15 @@ from safeconduct_desk import delivering, oauth, screening, watchdog, webhooks
 from safeconduct_desk.models import Arrival
 
 Work = Callable[..., float | None]
-QUEUES = {"screen": 2, "apply": 8, "undo": 8}  # a delivery mostly waits for its server; none may block a rollback
+# A delivery mostly waits for its server; none may block a rollback.
+QUEUES = {
+    "screen": 2,
+    "apply": 8,
+    "undo": 8,
+    "hold": 4,
+    "show": 4,
+    "limit": 4,
+}
 SHAPE = "1"  # of these workflows: what began under another one is not gone on with
 SOON = 5.0  # seconds until another try
 TRIES = 100  # with ever longer pauses: about a day
@@ -47,6 +55,14 @@ VERBS: dict[str, tuple[tuple[str, Work], ...]] = {
     ),
     "apply": (("plan", delivering.plan), ("deliver", delivering.deliver), ("settle", delivering.settle)),
     "undo": (("hide", delivering.hide), ("take back", delivering.take_back)),
+    "hold": (("hold", delivering.hold),),
+    "show": (("show", delivering.show),),
+    "limit": (
+        ("hide", delivering.hide), ("take back", delivering.take_back), ("limit", delivering.limit),
+        ("plan", lambda arrival, *_: delivering.plan(arrival)),
+        ("deliver", lambda arrival, *_: delivering.deliver(arrival)),
+        ("settle", lambda arrival, *_: delivering.settle(arrival)),
+    ),
 }  # fmt: skip
 
 
@@ -192,7 +208,6 @@ def _step(work: Work) -> Callable[..., tuple[float, int] | None]:
     def step(tried: int, pk: int, *given: Any) -> tuple[float, int] | None:
         return _attempt(work, tried, pk, *given)
 
-    step.__qualname__ = step.__name__ = f"{work.__module__}.{work.__name__}"
     return step
 
 

@@ -6,6 +6,7 @@ shown side by side.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 
@@ -82,6 +83,15 @@ def trace(home: Home, query: Query) -> Iterator[Traced]:
 def journey(home: Home, transfer: str) -> list[dict[str, Json]]:
     """The journal of one transfer, checked on the way.  ``CustodyError`` if it was changed."""
     return [dict(entry) for entry in home.journal(transfer).entries()]
+
+
+def story(home: Home, transfer: str, number: int) -> list[dict[str, Json]]:
+    """The entries of the journal about one item, oldest first; ``journey`` checks the whole chain."""
+    rows = home.connection.execute(
+        "SELECT at, event, detail FROM entries WHERE transfer = ? AND (detail LIKE ? OR detail LIKE ?) ORDER BY seq",
+        (transfer, f'%"n":{number},%', f'%"n":{number}}}%'),
+    ).fetchall()
+    return [{"at": at, "event": event, "detail": json.loads(detail)} for at, event, detail in rows]
 
 
 def _conditions(home: Home, query: Query) -> tuple[list[str], list[str | int]]:

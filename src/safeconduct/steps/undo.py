@@ -80,14 +80,37 @@ def hide(
 
     Returns how many items, or ``None`` if this destination cannot hide.  Raises ``Busy``.
     """
+    return _sight(home, plan, transfer, destination, numbers, sleep, "hidden")
+
+
+def show(
+    home: Home,
+    plan: Plan,
+    transfer: Transfer,
+    destination: Destination,
+    numbers: Iterable[int] | None = None,
+    *,
+    sleep: Sleep,
+) -> int | None:
+    """Put what was hidden back in sight, as it was.  As ``hide`` in everything else."""
+    return _sight(home, plan, transfer, destination, numbers, sleep, "shown")
+
+
+def _sight(
+    home: Home, plan: Plan, transfer: Transfer, destination: Destination, numbers: Iterable[int] | None,
+    sleep: Sleep, what: str,
+) -> int | None:  # fmt: skip
     if not isinstance(destination, Hides):
         return None
     lease = Lease(home.connection, home.mark(account_name(plan)), home.another)
     try:
         custody = Custody(home, transfer.id, account_name(plan), lease)
         _find_lost(plan, destination, custody, sleep)
-        count = destination.hide(receipt for _, receipt in custody.receipts(numbers, why="hide"))
-        custody.note("hidden", {"count": count})
+        receipts = (receipt for _, receipt in custody.receipts(numbers, why=what))
+        count = destination.hide(receipts) if what == "hidden" else destination.show(receipts)
+        custody.note(what, {"count": count})
+        if what == "shown":
+            destination.finish()
         return count
     finally:
         lease.release()
