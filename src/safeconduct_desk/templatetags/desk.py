@@ -181,10 +181,7 @@ def _upright(rows: list[tuple[str, float, float]]) -> list[dict[str, Any]]:
     """Time runs as the language is read; what is more than nothing can be seen."""
     order = rows[::-1] if get_language_bidi() else rows
     heights = [max(1.5, 100 * part) if value else 0 for _, value, part in order]
-    return [
-        {"x": 10 * place + 1, "y": round(100 - height, 2), "width": 8, "height": round(height, 2)}
-        for place, height in enumerate(heights)
-    ]
+    return [{"x": 10 * place + 1, "width": 8, "height": round(height, 2)} for place, height in enumerate(heights)]
 
 
 @register.inclusion_tag("desk/_one_bar.html")
@@ -196,7 +193,7 @@ def one_bar(rows: Rows, title: str = "", label: str = "", unit: str = "") -> dic
         shown = [*shown[: PARTS - 1], (gettext("other"), sum(value for _, value in shown[PARTS - 1 :]))]
     return {
         "id": f"chart-{next(_charts)}", "title": title, "label": label or _("What"), "unit": unit or _("How many"),
-        "pairs": pairs, "parts": _parts(shown), "rtl": get_language_bidi(),
+        "pairs": pairs, "parts": _parts(shown), "used": len(shown), "rtl": get_language_bidi(),
     }  # fmt: skip
 
 
