@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 import numpy
-from django.db import transaction
 from django.db.models import QuerySet
 
 from safeconduct.contracts import Source
@@ -48,15 +47,16 @@ def read(arrival: Arrival) -> None:
         about = inspection.about
         report = inspection_report(inspection)
         _columns(arrival, inspection)
-        with transaction.atomic():
-            if not _still(arrival).select_for_update().exists():
-                files().forget(arrival)  # it was withdrawn while it was read: nothing of it stays
-                return
-            _groups(arrival, inspection, source, Asked(chosen, inspection.census))
-            Arrival.objects.filter(pk=arrival.pk).update(
-                policy=version, report=report, actor=about.actor, acct=about.acct, sha256=about.sha256,
-                items=report["items"], held=report["decisions"]["quarantine"],
-            )  # fmt: skip
+        # No transaction around it: reading a large archive takes minutes in which nobody else could write.  Nobody
+        # looks at the groups before ``ready``, and a step that was cut short writes all of them again.
+        _groups(arrival, inspection, source, Asked(chosen, inspection.census))
+        kept = _still(arrival).update(
+            policy=version, report=report, actor=about.actor, acct=about.acct, sha256=about.sha256,
+            items=report["items"], held=report["decisions"]["quarantine"],
+        )  # fmt: skip
+    if not kept:  # it was withdrawn while it was read: nothing of it stays
+        arrival.groups.all().delete()
+        files().forget(arrival)
 
 
 def shape(arrival: Arrival) -> None:
