@@ -7,10 +7,12 @@ is so long that the published promise could not be kept does intake close by its
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Avg, Q, QuerySet, Sum
 from django.template.defaultfilters import filesizeformat
@@ -25,6 +27,7 @@ from safeconduct_desk.models import Arrival, Community, Member
 State = Arrival.State
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 GUESS = 10.0  # minutes of review for an import nobody has read, while nothing was measured yet
+SPARE = 1 << 30  # bytes of the disk that no upload may take: databases and journals need them
 RECENT = 20  # imports whose review is the forecast for the next
 log = logging.getLogger("safeconduct.desk")
 
@@ -63,8 +66,9 @@ def forecast(community: Community) -> Forecast:
 
 def refusal(community: Community, person: User, size: int, origin: str) -> str:
     """Why an offer is not taken now, and when it would be; "" if it is."""
-    if size > community.most_bytes:
-        return too_large(community.most_bytes)
+    why = no_room(community, size)
+    if why:
+        return why
     now = forecast(community)
     if now.state == "closed" and not community.intake_open:
         return _("No imports are taken at the moment. The people here have closed the intake; ask them when it opens.")
@@ -80,6 +84,15 @@ def refusal(community: Community, person: User, size: int, origin: str) -> str:
         return _("Many people come from %(host)s this week. The next import from there is possible from %(day)s.") % {
             "host": origin, "day": when,
         }  # fmt: skip
+    return ""
+
+
+def no_room(community: Community, size: int) -> str:
+    """Why a file of this size cannot be kept; "" if it can."""
+    if size > community.most_bytes:
+        return too_large(community.most_bytes)
+    if shutil.disk_usage(settings.FOLDER).free < size + SPARE:
+        return _("There is no room for a file of this size here at the moment. The people here know; come back later.")
     return ""
 
 
@@ -127,10 +140,12 @@ def place(arrival: Arrival) -> Place | None:
 
 def let_in() -> int:
     """Begin to read those whose turn it is; returns how many.  Safe to call often, by any worker."""
+    from safeconduct_desk import intake  # it asks the budgets
+
     community = Community.here()
     if community is None:
         return 0
-    begun = 0
+    begun = intake.overlooked()
     for arrival in line()[: max(1, community.per_day)]:
         if not _room(community):
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from safeconduct.steps.probe import policies_for, published
 from safeconduct_desk import budgets, intake, jobs
 from safeconduct_desk import published as promise
 from safeconduct_desk.models import Arrival, Community, Identity, PolicyVersion
+from safeconduct_desk.store import files
 from tests.desk.conftest import ClientOf
 
 State = Arrival.State
@@ -309,6 +311,50 @@ def test_reading_that_ends_badly_is_not_begun_for_ever(alice: User, community: C
     assert arrival.state == State.BROKEN
     assert arrival.let_in_at
     assert budgets.let_in() == 0
+
+
+def test_an_upload_whose_end_nobody_heard_goes_on(alice: User, community: Community, started: list[str]) -> None:
+    arrival = intake.offered(alice, "a.zip", 4, {}, {})
+    files().path(arrival, "archive").write_bytes(b"abcd")
+    Arrival.objects.filter(pk=arrival.pk).update(got=4)
+    assert budgets.let_in() == 0, "whoever sends it may still be at it"
+    Arrival.objects.filter(pk=arrival.pk).update(changed=timezone.now() - timedelta(minutes=2))
+    budgets.let_in()
+    arrival.refresh_from_db()
+    assert (arrival.state, started) == (State.RECEIVED, [arrival.name])
+
+
+def test_a_full_disk_is_said_before_a_byte_moves(
+    alice: User, community: Community, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "SPARE", 1 << 60)
+    with pytest.raises(intake.NotTaken, match="no room"):
+        intake.offered(alice, "a.zip", 5, {}, {})
+
+
+def test_where_no_rule_minds_anything_a_person_still_says_yes(
+    alice: User, community: Community, tmp_path: Path
+) -> None:
+    PolicyVersion.objects.update(text='name = "nothing"\n')
+    small = json.dumps({
+        "@context": "https://www.w3.org/ns/activitystreams", "id": "outbox.json", "type": "OrderedCollection",
+        "totalItems": 1, "orderedItems": [{
+            "id": "https://old.example/1/activity", "type": "Create", "actor": "https://old.example/users/alice",
+            "published": "2024-03-03T10:00:00Z", "to": ["https://www.w3.org/ns/activitystreams#Public"], "cc": [],
+            "object": {
+                "id": "https://old.example/1", "type": "Note", "content": "<p>Good morning.</p>",
+                "attributedTo": "https://old.example/users/alice", "published": "2024-03-03T10:00:00Z",
+                "to": ["https://www.w3.org/ns/activitystreams#Public"], "cc": [],
+            },
+        }],
+    }).encode()  # fmt: skip
+    arrival = intake.offered(alice, "outbox.json", len(small), {}, {})
+    intake.chunk(arrival, 0, small)
+    arrival.refresh_from_db()
+    assert (arrival.state, arrival.items, arrival.problem) == (State.WAITING, 1, "")
+    assert not arrival.groups.exists()
+    assert not (tmp_path / "delivered.tar").exists()
+    assert not arrival.transfer
 
 
 # The core leaves its working file to the garbage collector when an inspection is cut short.

@@ -92,7 +92,11 @@ def _open(path: Path) -> Opened:
 
 
 def _alone(path: Path) -> bool:
-    return path.suffix == ".json" and path.is_file()
+    """An outbox on its own.  What came over a network is kept without a suffix, and begins as JSON does."""
+    if path.suffix not in {".json", ""} or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return bool(path.suffix) or file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
 def _likely(path: Path) -> Confidence | None:

@@ -19,6 +19,7 @@ from safeconduct_desk.models import Arrival, Community, Group, Question, Role
 from safeconduct_desk.pages.upload import own
 
 State = Arrival.State
+AT_WORK = (State.SCREENING, State.APPLYING, State.UNDOING)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
         "answered": arrival.questions.filter(to="person").exclude(answered_at=None),
         "statements": statements.of(arrival), "pending": _pending(arrival), "ruled": _ruled(arrival),
         "appeals": arrival.appeals.all(), "may_withdraw": arrival.state in retention.MAY_WITHDRAW,
-        "may_delete": _may_delete(arrival), "due": retention.due(arrival), "remainder": has_remainder(arrival),
+        "may_delete": _may_delete(arrival), "at_work": arrival.state in AT_WORK,
+        "due": retention.due(arrival), "remainder": has_remainder(arrival),
     }  # fmt: skip
     place = budgets.place(arrival)
     given["wait"] = budgets.about(place.days) if place else ""
