@@ -108,6 +108,7 @@ PAGES = (
     Page("/arrivals/{refused}/"),
     Page("/arrivals/{arrival}/sample/"),
     Page("/labour/"),
+    Page("/trace/?q=alice@old.example"),
     Page("/arrivals/{arrival}/groups/{group}/"),
     Page("/arrivals/{arrival}/items/{item}/"),
 )

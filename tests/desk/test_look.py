@@ -333,8 +333,10 @@ def weight(client: Client, address: str) -> int:
     """Bytes on the wire, as a browser that takes gzip gets them."""
     answer = client.get(address, headers={"Accept-Encoding": "gzip"})
     assert answer.status_code == 200, address
-    body = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
-    answer.close()
+    if not answer.streaming:
+        return len(answer.content)
+    body = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    answer.close()  # a file
     return len(body)
 
 
