@@ -102,7 +102,9 @@ TEMPLATES = [
 ]
 DATABASES = {
     "default": dj_database_url.parse(
-        os.environ.get("SAFECONDUCT_DESK_DATABASE") or f"sqlite:///{FOLDER / 'desk.db'}", conn_max_age=60
+        os.environ.get("SAFECONDUCT_DESK_DATABASE") or f"sqlite:///{FOLDER / 'desk.db'}",
+        conn_max_age=60,
+        conn_health_checks=True,
     )
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 
 STARTING = 0x5AFEC0DD  # the advisory lock of whoever makes tables
+PATIENCE = 120.0  # seconds
 home_option = click.option(
     "--home", "folder", type=click.Path(path_type=Path, file_okay=False), envvar="SAFECONDUCT_DESK",
     help="The folder that holds everything of the desk.",
@@ -33,9 +35,27 @@ def ready(folder: Path | None) -> None:
     django.setup()
     from safeconduct_desk.jobs import prepare
 
+    _wait_for_database()
     with _alone():
         call_command("migrate", interactive=False, verbosity=0)
         prepare()
+
+
+def _wait_for_database() -> None:
+    """After a power cut everything starts at once, and a database takes longest."""
+    from django.db import OperationalError, connection
+
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            if time.monotonic() > end:
+                raise click.ClickException(f"The database does not answer: {str(error).splitlines()[0]}") from error
+            connection.close()
+            time.sleep(1)
+        else:
+            return
 
 
 @contextmanager
