@@ -32,7 +32,7 @@ SIZE = 300
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 1.1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 75)
 ODDS = 20
 DOUBT = 1 / ODDS
-SEEN = frozenset({Kind.POST, Kind.POLL, Kind.MEDIA, Kind.PROFILE, Kind.BOOST})  # what has something to look at
+SEEN = frozenset({Kind.POST, Kind.POLL, Kind.MEDIA, Kind.PROFILE})  # what has something to look at
 Strata = Mapping[str, Sequence[int]]
 
 

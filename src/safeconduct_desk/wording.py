@@ -87,7 +87,9 @@ class Passage:
 def passages(item: Item, findings: Sequence[Mapping[str, Json]]) -> list[Passage]:
     """Every text of the item, what was found marked in the text as it was written."""
     made: list[Passage] = []
-    shown: set[str] = set()
+    shown = (
+        {name for one in item.media for name in (one.member, one.name) if name} if item.kind == Kind.MEDIA else set()
+    )
     for field in fields(item)[:60]:
         text = Text(field)
         spots = _spots(field.pointer, findings)
@@ -207,6 +209,10 @@ KINDS = {
     Kind.FILTER: gettext_lazy("filters"), Kind.LIKE: gettext_lazy("likes"),
     Kind.BOOKMARK: gettext_lazy("bookmarks"), Kind.PIN: gettext_lazy("pins"),
     Kind.HASHTAG: gettext_lazy("followed hashtags"), Kind.OTHER: gettext_lazy("other things"),
+}  # fmt: skip
+ONE = {
+    Kind.POST: gettext_lazy("a post"), Kind.BOOST: gettext_lazy("a boost"), Kind.POLL: gettext_lazy("a poll"),
+    Kind.MEDIA: gettext_lazy("a file"), Kind.PROFILE: gettext_lazy("the profile"),
 }  # fmt: skip
 AUDIENCES = {
     "nobody": gettext_lazy("nobody"), "named": gettext_lazy("those who are named"),

@@ -21,10 +21,11 @@ from safeconduct.model import Filter, Item
 from safeconduct_desk import groups, looks, originals, wording
 from safeconduct_desk.answers import settled
 from safeconduct_desk.doors import arrival_for, door, member_of
-from safeconduct_desk.grouping import SMALL
+from safeconduct_desk.grouping import JOIN, SMALL
 from safeconduct_desk.models import Arrival, Group, Held, Member, Role
 from safeconduct_desk.pages.item import refused_before, shown
 from safeconduct_desk.pages.medium import sealed
+from safeconduct_desk.screening import excerpt, policies
 
 CANDIDATES = 12
 COMPARED = 40
@@ -89,10 +90,10 @@ def mind(group: Group) -> list[str]:
 
 
 def _others(group: Group) -> list[str]:
-    first = group.members.first()
-    if first is None or "+" not in group.rule:
+    rules = group.rule.split(JOIN)
+    if len(rules) < 2:
         return []
-    return list(dict.fromkeys(str(finding["criterion"]) for finding in first.findings))[:4]
+    return [rule.when for policy in policies(group.arrival.policy) for rule in policy.rules if rule.id in rules]
 
 
 def _second(group: Group, member: Member) -> bool:
@@ -172,8 +173,6 @@ def _differs(items: list[Item]) -> list[str]:
 
 def _clusters(group: Group, items: dict[int, Item]) -> list[dict[str, Any]]:
     """The first of each small cluster, with how many there are."""
-    from safeconduct_desk.screening import excerpt
-
     found: dict[str, dict[str, Any]] = {}
     for one in group.members.all()[:COMPARED]:
         value = groups.value_of(one, group.criterion)

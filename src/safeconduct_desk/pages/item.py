@@ -51,7 +51,7 @@ def shown(arrival: Arrival, item: Item, member: Member, findings: list[dict[str,
         "arrival": arrival, "item": item, "passages": wording.passages(item, findings),
         "addresses": wording.addresses(item), "findings": wording.said(findings),
         "media": wording.medium_of(item), "seen_at": before, "shown": looks.shown(member),
-        "kind": wording.KINDS.get(item.kind, item.kind),
+        "kind": wording.ONE.get(item.kind, item.kind),
         "audience": wording.AUDIENCES[item.visibility.name.lower()],
     }  # fmt: skip
 

@@ -55,7 +55,8 @@ def _bytes(arrival: Arrival, medium: Medium) -> bytes:
     if medium.member is None:
         return b""
     try:
-        with open_source(str(files().fetch(arrival, "archive"))).open(medium.member) as stream:
+        source = open_source(str(files().fetch(arrival, "archive")))  # kept: it closes its archive when it goes
+        with source.open(medium.member) as stream:
             data = stream.read(LIMITS.image_bytes + 1)
     except (SafeconductError, OSError, ValueError):
         return b""

@@ -62,7 +62,7 @@ def _ten(sample: Sample) -> list[int]:
 def _row(item: Item, key: int, seen: bool) -> dict[str, Any]:
     return {
         "n": item.number, "key": key % 10, "seen": seen, "item": item, "passages": wording.passages(item, []),
-        "media": wording.medium_of(item), "kind": wording.KINDS.get(item.kind, item.kind),
+        "media": wording.medium_of(item), "kind": wording.ONE.get(item.kind, item.kind),
     }  # fmt: skip
 
 
