@@ -307,3 +307,26 @@ def test_a_token_says_when_it_was_last_used(call: Call, carol: User) -> None:
     used = Token.objects.get().used
     assert used is not None
     assert timezone.now() - used < tokens.USED
+
+
+# --- reports ---------------------------------------------------------------------------------------------------
+
+
+def test_a_report_finds_its_import_and_is_answered(call: Call, screened: Arrival, carol: User) -> None:
+    call(carol, "post", f"arrivals/{screened.name}/apply", {})
+    report = {"thing": Arrival.objects.get().acct, "said": "Look at this.", "outside": "7"}
+    made = call(carol, "post", "notices", report)
+    assert made.status_code == 201, made.content
+    assert made.json()["arrival"] == screened.name
+    assert call(carol, "post", "notices", report).json()["id"] == made.json()["id"]
+    (flagged,) = call(carol, "get", "notices/flagged").json()
+    assert (flagged["arrival"], flagged["reports"]) == (screened.name, 1)
+    assert call(carol, "get", "notices").json()["items"][0]["said"] == "Look at this."
+    assert call(carol, "post", f"arrivals/{screened.name}/reports/close", {"outcome": "nothing"}).json()["reports"] == 1
+    assert call(carol, "get", "notices/flagged").json() == []
+
+
+def test_whoever_moves_reads_no_reports(call: Call, alice: User, screened: Arrival) -> None:
+    is_problem(call(alice, "get", "notices"), 403)
+    is_problem(call(alice, "get", "notices/flagged"), 403)
+    is_problem(call(alice, "post", "notices", {"thing": "x"}), 403)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -234,3 +236,55 @@ def test_an_edited_policy_counts_from_the_next_import_on(ask: Ask, carol: User) 
     PolicyVersion.objects.update(state=PolicyVersion.State.RETIRED)
     PolicyVersion.objects.create(name="no", text=text, digest="another", state=PolicyVersion.State.LIVE)
     assert told(ask(GOOD))[0][0]["decision"] == "quarantine"
+
+
+# --- the client of the documentation -------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "screen-your-own-importer.md"
+
+
+@pytest.fixture
+def decided() -> Callable[..., list[dict[str, Any]]]:
+    """The client as the page shows it."""
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+    assert len(code.splitlines()) <= 24
+    given: dict[str, Any] = {}
+    exec(compile(code, str(PAGE), "exec"), given)
+    made: Callable[..., list[dict[str, Any]]] = given["decided"]
+    return made
+
+
+class Played:
+    """Our desk in place of one on the network."""
+
+    def __init__(self, cut: Callable[[list[bytes]], list[bytes]] = list) -> None:
+        self._cut = cut
+
+    def __call__(self, request: Any, timeout: float) -> Any:
+        path = request.full_url.removeprefix("http://desk.example")
+        headers = dict(request.header_items())
+        response: Any = Client().post(path, request.data, content_type=headers.pop("Content-type"), headers=headers)
+        assert response.status_code == 200, response.content
+        return nullcontext(self._cut(b"".join(response.streaming_content).splitlines()))
+
+
+def test_the_client_of_the_documentation_works(
+    ask: Ask, carol: User, posts: list[bytes], decided: Callable[..., list[dict[str, Any]]]
+) -> None:
+    _, secret = tokens.make(Member.objects.get(user=carol), "documented", ["screen"])
+    lines = [post.decode() for post in posts]
+    with patch.dict(decided.__globals__, urlopen=Played()):
+        found = decided(lines, ALICE, "http://desk.example", secret)
+    answers, revised, _ = told(ask(b"\n".join(posts), f"?actor={ALICE}"))
+    final = {one["line"]: one["decision"] for one in [*answers, *revised]}
+    assert [one["decision"] for one in found] == [final[number] for number in sorted(final)]
+
+
+@pytest.mark.parametrize("cut", [lambda said: said[:-1], lambda said: said[:3] + said[-1:], lambda said: []])
+def test_the_client_of_the_documentation_takes_nothing_from_a_cut_answer(
+    carol: User, posts: list[bytes], decided: Callable[..., list[dict[str, Any]]],
+    cut: Callable[[list[bytes]], list[bytes]],
+) -> None:  # fmt: skip
+    _, secret = tokens.make(Member.objects.get(user=carol), "documented", ["screen"])
+    with patch.dict(decided.__globals__, urlopen=Played(cut)), pytest.raises(RuntimeError, match="complete"):
+        decided([post.decode() for post in posts[:20]], ALICE, "http://desk.example", secret)

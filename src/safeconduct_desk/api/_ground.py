@@ -91,6 +91,7 @@ def problem(status: int, detail: str = "", **extra: Json) -> HttpResponse:
         response["WWW-Authenticate"] = 'Bearer realm="desk"'
     if status == 503:
         response["Retry-After"] = "1"
+        response._has_been_logged = True  # type: ignore[attr-defined]  # that all places are taken is no error
     return response
 
 

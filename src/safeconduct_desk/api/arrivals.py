@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Schema, Status
 from pydantic import Field
 
-from safeconduct_desk import approvals, groups
+from safeconduct_desk import approvals, delivering, groups, jobs
 from safeconduct_desk.api._ground import NAME, Pages, Problem, at_least, needs, paged, person, tagged
 from safeconduct_desk.custody import act
 from safeconduct_desk.doors import arrival_for
@@ -165,13 +165,25 @@ def rollback(request: HttpRequest, name: Name, which: Which) -> Status[Any]:
     return _begun(arrival, None if approval.done_at else approval)
 
 
-@router.post("arrivals/{name}/stop", auth=DECIDE, response=Import, operation_id="stop_soft_import")
+@router.post("arrivals/{name}/stop", auth=DECIDE, response=Import, operation_id="stop_delivery")
 def stop(request: HttpRequest, name: Name) -> dict[str, Any]:
-    """Stop an import that arrives over days; what has arrived stays."""
+    """Stop a delivery that is under way; what has arrived stays."""
     arrival = worker(request, name)
-    if not Arrival.objects.filter(pk=arrival.pk, state=State.APPLYING, soft_days__gt=0).update(stop=True):
-        raise Problem(409, "This import does not arrive over days at the moment, so there is nothing to stop.")
-    act(person(request).member, "stopped softly", arrival)
+    if arrival.state != State.APPLYING:
+        raise Problem(409, "This import is not being delivered at the moment, so there is nothing to stop.")
+    delivering.stop(arrival)
+    act(person(request).member, "stopped the delivery", arrival)
+    return shown(arrival_for(request, name))
+
+
+@router.delete("arrivals/{name}/stop", auth=DECIDE, response=Import, operation_id="let_delivery_go_on")
+def go_on(request: HttpRequest, name: Name) -> dict[str, Any]:
+    """Let a delivery that was stopped go on where it stopped."""
+    arrival = worker(request, name)
+    if not Arrival.objects.filter(pk=arrival.pk, state=State.APPLYING, stop=True).update(stop=False):
+        raise Problem(409, "This import was not stopped, so there is nothing to go on with.")
+    act(person(request).member, "let the delivery go on", arrival)
+    jobs.start("apply", arrival)
     return shown(arrival_for(request, name))
 
 

@@ -1,4 +1,4 @@
-"""Trace: the whole story of whatever somebody has in hand; and reports about what was delivered."""
+"""Trace: the whole story of whatever somebody has in hand."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pydantic import Field
 from safeconduct.steps.trace import Query as Sought
 from safeconduct.steps.trace import trace
 from safeconduct_desk.api._ground import MOST, at_least, needs
-from safeconduct_desk.custody import home
-from safeconduct_desk.models import Arrival, Role
+from safeconduct_desk.custody import arrivals_of, home
+from safeconduct_desk.models import Role
 
 router = Router()
 
@@ -53,7 +53,6 @@ def find(request: HttpRequest, sought: Query[Thing]) -> dict[str, Any]:
     at_least(request, Role.MODERATOR)
     with home() as opened:
         found = list(islice(trace(opened, Sought(thing=sought.thing.strip())), MOST + 1))
-    transfers = {one.transfer for one in found}
-    names = dict(Arrival.objects.filter(transfer__in=transfers).values_list("transfer", "name"))
+    names = {transfer: arrival.name for transfer, arrival in arrivals_of(one.transfer for one in found).items()}
     items = [{**asdict(one), "arrival": names.get(one.transfer, "")} for one in found[:MOST]]
     return {"items": items, "more": len(found) > MOST}
