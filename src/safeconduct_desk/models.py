@@ -153,6 +153,10 @@ class PolicyVersion(models.Model):
     because = models.TextField(blank=True)
     created = models.DateTimeField(auto_now_add=True)
     lived = models.DateTimeField(null=True, blank=True)
+    tried = models.JSONField(default=dict)  # what it would change in stored imports (``backtest.py``)
+    asked_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    asked_at = models.DateTimeField(null=True, blank=True)  # somebody wants it live and a second person has to agree
+    second_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
         ordering: ClassVar = ["-created", "-pk"]
