@@ -126,8 +126,8 @@ def _one_of(several: Sequence[Cluster]) -> Cluster:
     numbers = sorted(number for one in several for number in one.numbers)
     sentences = dict.fromkeys(one.sentence for one in several)
     return replace(
-        several[0], value=f"{SMALL}:{len(several)}", together=True, numbers=numbers, sentence="\n".join(list(sentences)[:3]),
-        confidence=min(one.confidence for one in several),
+        several[0], value=f"{SMALL}:{len(several)}", together=True, numbers=numbers,
+        sentence="\n".join(list(sentences)[:3]), confidence=min(one.confidence for one in several),
     )  # fmt: skip
 
 

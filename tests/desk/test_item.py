@@ -153,7 +153,7 @@ def test_a_preview_is_new_bounded_and_counted(
     assert max(drawn.size) <= 320
     assert not drawn.getexif()
     assert b"trainedAlgorithmicMedia" not in answer.content
-    assert all(max(drawn.getpixel(place)) - min(drawn.getpixel(place)) < 12 for place in ((9, 9), (90, 60)))  # type: ignore[arg-type,type-var]
+    assert all(max(drawn.getpixel(place)) - min(drawn.getpixel(place)) < 12 for place in ((9, 9), (90, 60)))  # type: ignore[arg-type]
     assert Look.objects.filter(member=carol.member, opened=True).count() == 1
 
 
