@@ -126,8 +126,9 @@ def _suspects(batch: Batch) -> set[int]:
     found = {place for place in batch.doubtful() if batch.items[place].kind in WRITTEN}
     for place, item in enumerate(batch.items):
         for text in (item.object.get("content"), item.object.get("summary")):
-            written = text and type(text) is str and "invisible" in text and item.kind in WRITTEN
-            if written and not _plainly_linked(text):
+            if type(text) is not str or "invisible" not in text or item.kind not in WRITTEN:
+                continue
+            if not _plainly_linked(text):
                 found.add(place)
     return found
 
