@@ -157,7 +157,8 @@ def custody(community: Community) -> tuple[str, ...]:
         _("If it is not taken: your file is deleted %(days)s days after that was decided. Until then you can appeal, "
           "and take it with you. An appeal that is still open keeps it here.") % {"days": retention.NOT_TAKEN.days},
         _("If it is taken: what you publish here is yours, as everything you write here. This desk keeps its copy of "
-          "your file for %(days)s days, to find and take back what turns out to be wrong. Then the copy is deleted.")
+          "your file for %(days)s days, to find and take back what turns out to be wrong. Then the copy is deleted. "
+          "A list of what was published stays, because without it nothing could be taken back later.")
         % {"days": community.retention_days},
         _("What was not taken of it is kept as long, so that you can download it. You can have it deleted earlier."),
         _("What stays: that there was an import, what was decided and when, without your words. And marks of refused "

@@ -124,10 +124,14 @@ def _forget_words(arrival: Arrival) -> None:
 
 
 def _forget_bytes(arrival: Arrival) -> None:
+    """What is published stays in the plan, without which it could not be taken back; of what is not, nothing stays."""
     files().forget(arrival)
     with home() as opened:
         for transfer in transfers(arrival):
             forget_originals(opened, transfer)
+            if arrival.state not in TAKEN:
+                files().drop(arrival, f"plan-{transfer}.jsonl")
+                find(opened, transfer).plan_path.unlink(missing_ok=True)
 
 
 def forget_originals(opened: Home, transfer: str) -> None:

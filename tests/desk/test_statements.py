@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import tarfile
 from datetime import timedelta
 from io import BytesIO
@@ -14,10 +16,13 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from safeconduct.flow import open_source
+from safeconduct.model import Item
 from safeconduct.steps.inspect import Inspection
 from safeconduct.steps.transfer import find
+from safeconduct.steps.verify import verify
 from safeconduct_desk import appeals, custody, intake, jobs, retention, screening, statements
-from safeconduct_desk.models import Act, Appeal, Arrival, Community, Group, Question
+from safeconduct_desk.models import Act, Appeal, Arrival, Community, Group, Held, Question
 from safeconduct_desk.store import files
 from tests.desk.conftest import ClientOf
 
@@ -352,3 +357,38 @@ def test_forgetting_keeps_the_journal_and_what_a_law_seals(screened: Arrival, ca
     assert any(path.name.startswith("hold-") for path in folder.iterdir())
     assert Community.objects.exists()
     assert not Appeal.objects.exists()
+
+
+def words(arrival: Arrival) -> list[bytes]:
+    """Texts of the archive that are long enough to be nobody else's."""
+    found = []
+    for item in open_source(str(files().fetch(arrival, "archive"))).read():
+        if isinstance(item, Item) and item.kind == "post" and len(found) < 400:
+            note = json.loads(item.raw).get("object")
+            text = str(note.get("content", "")) if isinstance(note, dict) else ""
+            found += [part.encode() for part in re.split(r"<[^>]*>|&\w+;", text) if len(part) > 30][:1]
+    assert len(found) > 20
+    return found
+
+
+def left(folder: Path, texts: list[bytes]) -> set[str]:
+    """Files under the desk's folder in which one of these still stands."""
+    held = ((path.name, path.read_bytes()) for path in folder.rglob("*") if path.is_file())
+    return {name for name, data in held if any(text in data for text in texts)}
+
+
+def test_of_what_was_taken_back_no_word_stays(screened: Arrival, carol: User, folder: Path) -> None:
+    texts = words(screened)
+    settle(screened, carol, "reject")
+    finished(screened, carol)
+    jobs.start("undo", screened)
+    screened.refresh_from_db()
+    assert screened.state == State.UNDONE
+    assert left(folder, texts), "before, they are found by this"
+    past(screened, 31)
+    assert retention.forget_due() == 1
+    assert left(folder, texts) == set()
+    rows = " ".join(str(row) for model in (Arrival, Group, Held) for row in model.objects.values()).encode()
+    assert not [text for text in texts if text in rows]
+    with custody.home() as opened:
+        assert verify(opened)["wrong"] == []

@@ -10,6 +10,7 @@ from safeconduct.home import Custody, Home
 from safeconduct.home.custody import DELIVERED, FAILED, INTENDED, UNDOING, UNDONE
 from safeconduct.model import Json
 from safeconduct.steps.planfile import Plan
+from safeconduct.steps.transfer import UNDONE as TAKEN_BACK
 from safeconduct.steps.transfer import find, kept_plan
 
 
@@ -22,7 +23,11 @@ def verify(home: Home, path: Path | None = None, transfer: str = "") -> dict[str
     for identity in [find(home, transfer).id] if transfer else home.transfers():
         try:
             count = _journal(home, identity)
-            plan = kept_plan(find(home, identity))
+            found = find(home, identity)
+            if found.state == TAKEN_BACK and not found.plan_path.exists():
+                checked.append(f"transfer {identity}: {count} journal entries; taken back, and its plan forgotten")
+                continue
+            plan = kept_plan(found)
             _sealed(home, plan)
             checked.append(f"transfer {identity}: {count} journal entries, a plan of {plan.footer.records} records")
         except SafeconductError as error:
