@@ -225,8 +225,30 @@ def test_what_a_law_seals_is_copied_for_nobody(
     refused: Arrival, alice: User, carol: User, erin: User, client_of: ClientOf
 ) -> None:
     Arrival.objects.filter(pk=refused.pk).update(received_at=timezone.now())
-    custody.hold_by_law(refused, [1], "Order 7", carol.member, erin.member)
-    assert client_of(alice).get(f"/mine/{refused.name}/not-taken/").status_code == 302
+    source = open_source(str(files().fetch(refused, "archive")))
+    posts = [one for one in source.read() if isinstance(one, Item) and one.kind == "post"]
+    custody.hold_by_law(refused, [posts[5].number], "Order 7", carol.member, erin.member)
+    answer = client_of(alice).get(f"/mine/{refused.name}/not-taken/")
+    data = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    assert posts[4].id.encode() in data
+    assert posts[5].id.encode() not in data
+    again = client_of(alice).get(f"/mine/{refused.name}/not-taken/")
+    assert b"".join(again.streaming_content) == data  # type: ignore[attr-defined]
+
+
+def test_what_a_law_seals_is_left_out_of_what_stayed_behind(
+    screened: Arrival, alice: User, carol: User, erin: User, client_of: ClientOf
+) -> None:
+    group = settle(screened, carol, "reject")
+    finished(screened, carol)
+    first, second = ((one.n, one.item.partition(":")[2].encode()) for one in group.members.exclude(item="")[:2])
+    address = f"/mine/{screened.name}/not-taken/"
+    before = b"".join(client_of(alice).get(address).streaming_content)  # type: ignore[attr-defined]
+    assert first[1] in before
+    custody.hold_by_law(screened, [first[0]], "Order 7", carol.member, erin.member)
+    after = b"".join(client_of(alice).get(address).streaming_content)  # type: ignore[attr-defined]
+    assert first[1] not in after
+    assert second[1] in after
 
 
 # --- withdrawing and forgetting ---------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from safeconduct_desk import budgets, retention, statements
+from safeconduct_desk import budgets, retention, returning, statements
 from safeconduct_desk.custody import act
 from safeconduct_desk.doors import door, member_of
 from safeconduct_desk.models import Arrival, Community, Group, Question, Role
@@ -42,7 +42,7 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
         "statements": statements.of(arrival), "pending": _pending(arrival), "ruled": _ruled(arrival),
         "appeals": arrival.appeals.all(), "may_withdraw": arrival.state in retention.MAY_WITHDRAW,
         "may_delete": _may_delete(arrival), "at_work": arrival.state in AT_WORK,
-        "due": retention.due(arrival), "remainder": has_remainder(arrival),
+        "due": retention.due(arrival), "remainder": returning.what(arrival),
     }  # fmt: skip
     place = budgets.place(arrival)
     given["wait"] = budgets.about(place.days) if place else ""
@@ -113,13 +113,6 @@ def course(arrival: Arrival) -> Course:
 def asked(arrival: Arrival) -> list[Question]:
     """Questions that wait for the person's answer."""
     return list(arrival.questions.filter(to="person", answered_at=None).order_by("asked_at"))
-
-
-def has_remainder(arrival: Arrival) -> bool:
-    """Is there something to take along?"""
-    from safeconduct_desk.pages.remainder import what
-
-    return what(arrival) != ""
 
 
 def _may_delete(arrival: Arrival) -> bool:
