@@ -309,6 +309,18 @@ def test_a_token_says_when_it_was_last_used(call: Call, carol: User) -> None:
     assert timezone.now() - used < tokens.USED
 
 
+def test_a_draft_is_tried_before_it_goes_live(call: Call, erin: User, screened: Arrival) -> None:
+    made = call(erin, "post", "policy/versions", {"name": "x", "text": 'name = "x"\nbase = "careful"\n'}).json()
+    place = f"policy/versions/{made['id']}"
+    assert is_problem(call(erin, "post", f"{place}/live", {"because": "Better."}), 409)["detail"]
+    assert call(erin, "post", f"{place}/try").json()["done"]
+    assert call(erin, "get", f"{place}/try").json()["tried"]["imports"]
+    live = call(erin, "post", f"{place}/live", {"because": "Better."})
+    assert live.json()["state"] == "live", live.content
+    assert call(erin, "get", "policy").json()["id"] == made["id"]
+    is_problem(call(erin, "post", f"{place}/try"), 409)
+
+
 # --- reports ---------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -11,14 +10,14 @@ from ninja import Path, Query, Router, Schema, Status
 from pydantic import Field
 
 from safeconduct.errors import PolicyError
-from safeconduct.policy import parse_policy
+from safeconduct_desk import backtest, workbench
 from safeconduct_desk.api._ground import Pages, Problem, needs, paged, person, tagged
-from safeconduct_desk.custody import act
 from safeconduct_desk.models import PolicyVersion
 from safeconduct_desk.published import rules
 
 router = Router()
 READ, WRITE = needs("policy:read"), needs("policy:write")
+AGREE = needs("arrivals:decide")  # whoever decides about imports may be the second person
 LARGEST = 2**63 - 1
 
 
@@ -64,6 +63,19 @@ class Draft(Schema):
     because: str = Field("", max_length=2000)
 
 
+class Why(Schema):
+    """Why it is to decide from now on."""
+
+    because: str = Field(min_length=1, max_length=2000)
+
+
+class Tried(Schema):
+    """What a draft would change in stored imports; ``done``: all of them were tried against today's policy."""
+
+    done: bool
+    tried: dict[str, Any]
+
+
 @router.get("policy", auth=READ, response=Version, operation_id="read_policy")
 def live(request: HttpRequest) -> HttpResponse:
     """The policy that decides today; with an ETag."""
@@ -82,26 +94,65 @@ def versions(request: HttpRequest, pages: Query[Pages]) -> dict[str, Any]:
 @router.get("policy/versions/{int:pk}", auth=READ, response=Version, operation_id="read_policy_version")
 def one(request: HttpRequest, pk: Path[int]) -> HttpResponse:
     """One version; with an ETag."""
-    version = PolicyVersion.objects.filter(pk=min(pk, LARGEST)).first()
-    if version is None:
-        raise Http404
-    return tagged(request, _whole(version))
+    return tagged(request, _whole(_version(pk)))
 
 
 @router.post("policy/versions", auth=WRITE, response={201: Brief}, operation_id="write_policy_draft")
 def draft(request: HttpRequest, draft: Draft) -> Status[Any]:
     """Write a draft. A text that is no policy is a 422 that says in which line, and what to write instead."""
     try:
-        digest = parse_policy(draft.text, draft.name).digest
+        version = workbench.save(person(request).member, draft.name, draft.text, draft.because)
     except PolicyError as error:
         said = {"pointer": "/text", "detail": str(error), "line": str(error.line), "instead": error.instead}
         raise Problem(422, str(error), errors=[said]) from None
-    version = PolicyVersion.objects.create(
-        name=draft.name, text=draft.text, digest=digest or hashlib.sha256(draft.text.encode()).hexdigest(),
-        author=person(request).member, because=draft.because,
-    )  # fmt: skip
-    act(person(request).member, "wrote a draft", policy=version.pk)
     return Status(201, _brief(version))
+
+
+@router.post("policy/versions/{int:pk}/try", auth=WRITE, response=Tried, operation_id="try_policy_draft")
+def attempt(request: HttpRequest, pk: Path[int]) -> dict[str, Any]:
+    """Try a draft on the imports whose files are still here: what it would release, and what it would newly hold."""
+    version = _version(pk)
+    if version.state != PolicyVersion.State.DRAFT:
+        raise Problem(409, "This version was live before. Save it as a new draft first.")
+    done = backtest.begin(version)
+    version.refresh_from_db()
+    return {"done": done, "tried": version.tried}
+
+
+@router.get("policy/versions/{int:pk}/try", auth=READ, response=Tried, operation_id="read_policy_trial")
+def tried(request: HttpRequest, pk: Path[int]) -> dict[str, Any]:
+    """How far trying it is, and what came out."""
+    version = _version(pk)
+    return {"done": backtest.current(version), "tried": version.tried}
+
+
+@router.post("policy/versions/{int:pk}/live", auth=WRITE, response=Brief, operation_id="make_policy_live")
+def make_live(request: HttpRequest, pk: Path[int], why: Why) -> dict[str, Any]:
+    """Make a draft that was tried live; where it releases much, it waits for a second person (it stays a draft)."""
+    return _brief(workbench.ask(person(request).member, _version(pk), why.because))
+
+
+@router.post("policy/versions/{int:pk}/agree", auth=AGREE, response=Brief, operation_id="agree_to_policy")
+def agree(request: HttpRequest, pk: Path[int]) -> dict[str, Any]:
+    """Agree as the second person."""
+    return _brief(workbench.agree(person(request).member, _version(pk)))
+
+
+@router.delete("policy/versions/{int:pk}/live", auth=AGREE, response=Brief, operation_id="keep_policy_a_draft")
+def withdraw(request: HttpRequest, pk: Path[int]) -> dict[str, Any]:
+    """Stop what waits for a second person: it stays a draft."""
+    version = _version(pk)
+    if version.asked_at is None or version.state != PolicyVersion.State.DRAFT:
+        raise Problem(409, "This draft does not wait for anybody, so there is nothing to stop.")
+    workbench.withdraw(person(request).member, version)
+    return _brief(version)
+
+
+def _version(pk: int) -> PolicyVersion:
+    version = PolicyVersion.objects.filter(pk=min(pk, LARGEST)).first()
+    if version is None:
+        raise Http404
+    return version
 
 
 def _brief(version: PolicyVersion) -> dict[str, Any]:
