@@ -159,4 +159,5 @@ if __name__ == "__main__":
     from safeconduct_desk.commands import ready
 
     ready(None)
-    {"make": _make, "start": _start}[sys.argv[1]](*sys.argv[2:])
+    VERBS: dict[str, Callable[..., None]] = {"make": _make, "start": _start}
+    VERBS[sys.argv[1]](*sys.argv[2:])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import platform
 import secrets
-import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ BEAT = 8.0
 
 def _here() -> str:
     """This machine since it was switched on, and this container on it: only there a process number means something."""
-    known = [socket.gethostname()]
+    known = [platform.node()]
     with contextlib.suppress(OSError):
         known.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
     with contextlib.suppress(OSError):
