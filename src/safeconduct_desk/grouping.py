@@ -21,6 +21,7 @@ from safeconduct.steps.verdicts import Verdicts
 
 SEVERE = frozenset({"known-media", "similar-media"})
 FEW = 5  # fewer alike than this are not a question of their own
+MANY = 12  # of the same rules, so many clusters are questions of their own: the largest
 SMALL = "small"
 WHOLE = "whole-import"  # the criterion of a question about the import as a whole
 JOIN = "+"
@@ -112,14 +113,19 @@ def _cluster(reasons: Sequence[Reason], action: Action, findings: Sequence[Findi
 
 def _together(found: Iterable[Cluster]) -> Iterator[Cluster]:
     """Small clusters of the same rules as one; severe ones never, since each shows another thing."""
-    small: dict[tuple[tuple[str, ...], str, Action], list[Cluster]] = {}
+    alike: dict[tuple[tuple[str, ...], str, Action], list[Cluster]] = {}
     for one in found:
-        if len(one.numbers) >= FEW or one.severe:
+        if one.severe:
             yield one
         else:
-            small.setdefault((one.rules, one.criterion, one.proposed), []).append(one)
-    for several in small.values():
-        yield several[0] if len(several) == 1 else _one_of(several)
+            alike.setdefault((one.rules, one.criterion, one.proposed), []).append(one)
+    for several in alike.values():
+        several.sort(key=lambda one: (-len(one.numbers), one.numbers[0]))
+        own = min(MANY, sum(len(one.numbers) >= FEW for one in several))
+        yield from several[:own]
+        rest = several[own:]
+        if rest:
+            yield rest[0] if len(rest) == 1 else _one_of(rest)
 
 
 def _one_of(several: Sequence[Cluster]) -> Cluster:

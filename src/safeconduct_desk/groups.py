@@ -20,7 +20,7 @@ from safeconduct.model import Filter
 from safeconduct_desk import approvals, jobs
 from safeconduct_desk.answers import RELEASES, settled
 from safeconduct_desk.custody import act
-from safeconduct_desk.grouping import FEW, WHOLE, key_of
+from safeconduct_desk.grouping import FEW, MANY, SMALL, WHOLE, key_of
 from safeconduct_desk.models import Approval, Arrival, Group, Held, Member, Question, Role
 from safeconduct_desk.screening import minutes
 
@@ -134,6 +134,8 @@ def split(group: Group, member: Member, by: str) -> list[Group]:
         parts.setdefault(part_of(one, group, by), []).append(one)
     if len(parts) < 2:
         raise NotNow(_("All of these are the same in that, so there is nothing to split."))
+    if by == "finding":
+        parts = _largest(parts)
     if len(parts) > MOST_PARTS:
         raise NotNow(_("That would make more than %(n)s questions. Split it by year first.") % {"n": MOST_PARTS})
     with transaction.atomic():
@@ -142,6 +144,13 @@ def split(group: Group, member: Member, by: str) -> list[Group]:
     act(member, "split", group.arrival, by=by, into=len(made))
     Arrival.objects.filter(pk=group.arrival_id).update(minutes=minutes(group.arrival))
     return made
+
+
+def _largest(parts: dict[str, list[Held]]) -> dict[str, list[Held]]:
+    """The largest parts each for itself, all others as one."""
+    order = sorted(parts, key=lambda name: (-len(parts[name]), name))
+    rest = [one for name in order[MANY:] for one in parts[name]]
+    return {name: parts[name] for name in order[:MANY]} | ({f"{SMALL}:{len(order) - MANY}": rest} if rest else {})
 
 
 def part_of(one: Held, group: Group, by: str) -> str:
@@ -167,7 +176,7 @@ def _part(group: Group, by: str, name: str, members: list[Held]) -> Group:
     shown = originals.item(group.arrival, first.n)
     made = Group.objects.create(
         arrival=group.arrival, key=key_of(group.key, by, name), rule=group.rule, criterion=group.criterion,
-        value=value_of(first, group.criterion)[:300] if by in {"finding", "one by one"} else name,
+        value=value_of(first, group.criterion)[:300] if by == "one by one" else name[:300],
         sentence=group.sentence, excerpt=screening.excerpt(shown), count=len(members), severe=group.severe,
         media=_with_media(members, group), basis=group.basis, confidence=group.confidence, proposed=group.proposed,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safeconduct.flow import open_source
 from safeconduct.model import Action, Basis, Confidence, Decision, Filter, Finding, Reason
 from safeconduct_desk import answers, groups, jobs
-from safeconduct_desk.grouping import FEW, Asked, clusters
+from safeconduct_desk.grouping import FEW, MANY, Asked, clusters
 from safeconduct_desk.models import Arrival, Group, Held, Look, Member, Role
 from safeconduct_desk.store import files
 from tests.desk.conftest import ClientOf
@@ -85,6 +85,16 @@ def test_small_clusters_of_one_rule_are_one_question(told: list[tuple[set[str], 
     assert all(count == 1 for count in small.values())
     again = clusters(_decided(told), Nothing())
     assert {key: one.numbers for key, one in again.items()} == {key: one.numbers for key, one in found.items()}
+
+
+def test_a_rule_asks_a_bounded_number_of_questions() -> None:
+    """Forty clusters of six, of which the twelve largest stand alone: nobody answers forty times."""
+    told = [({"copies"}, f"text:{place}", Action.QUARANTINE) for place in range(40) for _ in range(6 + (place < 3))]
+    found = clusters(_decided(told), Nothing())
+    assert len(found) == MANY + 1
+    (rest,) = [one for one in found.values() if one.together]
+    assert rest.value == "small:28"
+    assert {f"text:{place}" for place in range(3)} <= {one.value for one in found.values()}
 
 
 def test_an_item_held_by_two_rules_is_not_released_by_an_answer_to_one(screened: Arrival) -> None:
