@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from safeconduct.flow import open_source
 from safeconduct.model import Item
 from safeconduct.steps.inspect import Inspection
+from safeconduct.steps.report import inspection_report
 from safeconduct.steps.transfer import find
 from safeconduct.steps.verify import verify
 from safeconduct_desk import appeals, custody, intake, jobs, retention, screening, statements
@@ -293,7 +294,7 @@ def test_reading_that_ends_after_the_withdrawal_brings_nothing_back(arrival: Arr
 
 def test_withdrawing_while_it_is_read_leaves_nothing(arrival: Arrival, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the worst moment: everything is read, and nothing is written down yet."""
-    known = screening.inspection_report
+    known = inspection_report
 
     def withdrawn(inspection: Inspection) -> dict[str, object]:
         retention.withdraw(arrival)
@@ -383,7 +384,7 @@ def test_forgetting_keeps_the_journal_and_what_a_law_seals(screened: Arrival, ca
 
 def words(arrival: Arrival) -> list[bytes]:
     """Texts of the archive that are long enough to be nobody else's."""
-    found = []
+    found: list[bytes] = []
     for item in open_source(str(files().fetch(arrival, "archive"))).read():
         if isinstance(item, Item) and item.kind == "post" and len(found) < 400:
             note = json.loads(item.raw).get("object")

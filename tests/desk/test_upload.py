@@ -9,6 +9,7 @@ import io
 import json
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -191,7 +192,7 @@ def test_whatever_is_tried_only_the_file_arrives(
             case "on":
                 intake.chunk(arrival, at, data[at : at + steps.draw(st.integers(1, 100))])
             case "elsewhere":
-                wrong = steps.draw(st.integers(0, 400).filter(lambda one, at=at: one != at))
+                wrong = steps.draw(st.integers(0, 400).filter(at.__ne__))
                 with pytest.raises((intake.WrongOffset, intake.NotTaken)):
                     intake.chunk(arrival, wrong, b"?")
             case "forget":
@@ -219,11 +220,10 @@ def b64(data: bytes) -> str:
 
 
 def patch(client: Client, arrival: Arrival, at: int | str, data: bytes, **headers: str) -> HttpResponse:
-    answer: HttpResponse = client.patch(
+    return client.patch(  # type: ignore[return-value]  # a response with what tests want to know
         f"/mine/{arrival.name}/bytes/", data, content_type="application/offset+octet-stream",
         headers={"Upload-Offset": str(at), **{name.replace("_", "-"): value for name, value in headers.items()}},
     )  # fmt: skip
-    return answer
 
 
 @pytest.fixture
@@ -329,10 +329,9 @@ class Unread(io.BytesIO):
 
 def test_too_much_is_refused_before_it_is_read(open_offer: Arrival, alice: User, client_of: ClientOf) -> None:
     Community.objects.update(most_bytes=1000)
-    answer = client_of(alice).post(
-        f"/mine/{open_offer.name}/file/", content_type="multipart/form-data; boundary=x",
-        **{"CONTENT_LENGTH": str(3 << 20), "wsgi.input": Unread()},
-    )  # fmt: skip
+    extra: Any = {"CONTENT_LENGTH": str(3 << 20), "wsgi.input": Unread()}
+    address = f"/mine/{open_offer.name}/file/"
+    answer = client_of(alice).post(address, content_type="multipart/form-data; boundary=x", **extra)
     assert answer.status_code == 413
     assert "larger than" in answer.content.decode()
 
