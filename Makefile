@@ -10,7 +10,7 @@ READY_DEV := $(VENV)/.ready-dev
 OUT ?= demo-out
 ARCHIVE ?=
 
-.PHONY: demo desk test prove lint bench docs lock browser axe styles clean
+.PHONY: demo desk test prove lint bench docs lock browser postgres axe styles clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
@@ -41,6 +41,12 @@ browser:
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium chromium-driver >/dev/null; } \
 	  || echo "No Chromium here and no right to install it: the browser tests will say so and be skipped."
 
+postgres:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql >/dev/null; } \
+	  || echo "No PostgreSQL here and no right to install it: its tests will say so and be skipped."
+
 # The newest accessibility checks, for the tests only; nothing of it is kept here or installed with Safeconduct.
 axe:
 	@test -f node_modules/axe-core/axe.min.js || { command -v npm >/dev/null && \
@@ -52,11 +58,11 @@ styles:
 	@command -v npm >/dev/null || { echo "Node 20 or newer is needed for this, and only for this"; exit 1; }
 	cd src/safeconduct_desk/styles && npm ci --silent --no-audit --no-fund && npm run --silent build
 
-test: $(READY_DEV) browser axe lint
+test: $(READY_DEV) browser postgres axe lint
 	$(BIN)/pytest -n 2 -m "not prove"
 
-prove: $(READY_DEV) browser axe
-	$(BIN)/pytest -m "prove or not prove"
+prove: $(READY_DEV) browser postgres axe
+	$(BIN)/pytest -m "prove or not prove" tests tests/desk/prove_kills.py
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .
