@@ -53,6 +53,7 @@ class Did:
     sentence: str
     held: int  # items it held or refused
     released: int  # of these, by people
+    touched: int  # items it did something to, limited ones too
     imports: int  # in which it spoke
     watched: int  # items it would have acted on, were it live
 
@@ -137,17 +138,19 @@ def changes(version: PolicyVersion, before: PolicyVersion | None) -> tuple[str, 
 def did(policy: Policy) -> list[Did]:
     """Each rule of the policy, from the strictest down, with what it did in the last imports."""
     arrivals = list(Arrival.objects.exclude(report={}).order_by("-created")[:LATELY])
-    held, released, spoke, watched = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    held, released, touched, spoke, watched = (Counter[str]() for _counter in range(5))
     for group in Group.objects.filter(arrival__in=arrivals).only("rule", "count", "action", "arrival_id"):
         for name in set(group.rule.split(JOIN)):
             held[name] += group.count
             released[name] += group.count if group.action in ("accept", "limit") else 0
     for arrival in arrivals:
         watched.update(shadow_of(arrival))
+        touched.update(rules_of(arrival))
         spoke.update(set(rules_of(arrival)))
     rules = sorted(policy.rules, key=lambda rule: (rule.state.value != "live", -rule.then))
     return [
-        Did(rule, sentence(rule), held[rule.id], released[rule.id], spoke[rule.id], watched[rule.id]) for rule in rules
+        Did(one, sentence(one), *(counts[one.id] for counts in (held, released, touched, spoke, watched)))
+        for one in rules
     ]
 
 
