@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from safeconduct_desk import published, tokens
-from safeconduct_desk.models import Act, Arrival, Community, Member, PolicyVersion, Role, Token
+from safeconduct_desk.models import Act, Appeal, Arrival, Community, Labour, Member, PolicyVersion, Role, Token
 
 ROOT = "/api/v1/"
 PROBLEM = "application/problem+json"
@@ -342,3 +342,22 @@ def test_whoever_moves_reads_no_reports(call: Call, alice: User, screened: Arriv
     is_problem(call(alice, "get", "notices"), 403)
     is_problem(call(alice, "get", "notices/flagged"), 403)
     is_problem(call(alice, "post", "notices", {"thing": "x"}), 403)
+
+
+# --- trends ----------------------------------------------------------------------------------------------------
+
+
+def test_the_numbers_of_the_community_sum_up(call: Call, screened: Arrival, carol: User, alice: User) -> None:
+    Arrival.objects.create(person=alice, origin="old.example", state=Arrival.State.REFUSED)
+    Labour.objects.create(member=Member.objects.get(user=carol), day=timezone.now().date(), seconds=90, decisions=3)
+    Appeal.objects.create(arrival=screened, text="I disagree.", upheld=False)
+    said = call(carol, "get", "trends").json()
+    (month,) = said["months"]
+    assert (month["imports"], month["items"], month["held"]) == (2, screened.items, screened.held)
+    assert month["states"] == {"waiting": 1, "refused": 1}
+    assert sum(one["items"] for one in said["rules"]) == sum(screened.groups.values_list("count", flat=True))
+    assert said["work"] == [{"month": month["month"], "seconds": 90, "decisions": 3, "saved": 0}]
+    assert said["appeals"] == {"open": 0, "upheld": 0, "reversed": 1}
+    assert {"origin": "old.example", "imports": 1} in said["origins"]
+    assert "alice" not in json.dumps(said)
+    is_problem(call(alice, "get", "trends"), 403)
