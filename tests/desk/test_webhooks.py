@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from safeconduct.errors import NetworkRefused
 from safeconduct_desk import jobs, webhooks
 from safeconduct_desk.models import Act, Arrival, Call, Community, Member, Webhook
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "hear-what-happens.md"
 Heard = list[tuple[dict[str, str], bytes]]
 
 
@@ -231,3 +233,22 @@ def test_the_secret_is_sealed(made: tuple[Webhook, bytes]) -> None:
     kept = bytes(Webhook.objects.get(pk=webhook.pk).secret)
     assert secret not in kept
     assert base64.b64encode(secret) not in kept
+
+
+def test_the_check_of_the_documentation_works(
+    made: tuple[Webhook, bytes], listener: Listener, arrival: Arrival
+) -> None:
+    webhook, secret = made
+    webhooks.run_due()
+    ((headers, body),) = listener.heard
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+    given: dict[str, Any] = {}
+    exec(compile(code, str(PAGE), "exec"), given)
+    genuine, shown = given["genuine"], base64.b64encode(secret).decode()
+    assert genuine(headers, body, webhook.url, shown)
+    assert not genuine(headers, body + b" ", webhook.url, shown)
+    assert not genuine(headers, body, "https://elsewhere.example/", shown)
+    assert not genuine(headers, body, webhook.url, base64.b64encode(b"another").decode())
+    assert not genuine(headers, body, webhook.url, shown, within=-1)
+    aged = {**headers, "signature-input": re.sub(r"created=\d+", "created=1", headers["signature-input"])}
+    assert not genuine(aged, body, webhook.url, shown)
