@@ -1,9 +1,9 @@
 """A whole desk in one file, taken while it works; and a desk made of such a file.
 
-A tar: ``manifest.json`` first, then the folder as it lies, databases as they were at one moment (SQLite's online backup,
-``pg_dump``).  Databases come before files: what they name is there, and what came meanwhile is only more.  Of the
-databases the desk's own comes before the core's: the core then knows at least what the desk knows, and goes on from
-there without doing anything twice.
+A tar: ``manifest.json`` first, then databases as they were at one moment (SQLite's online backup, ``pg_dump``), then
+the folder as it lies.  Databases come before files: what they name is there, and what came meanwhile is only more.  The
+desk's own database comes before the core's: the core then knows at least what the desk knows, and goes on from there
+without doing anything twice.
 """
 
 from __future__ import annotations

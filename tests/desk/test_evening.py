@@ -101,6 +101,8 @@ class Evening:
         """What is on the screen, whole, where pictures are wanted."""
         quiet = [entry["message"] for entry in log(self.driver, "browser") if entry["level"] == "SEVERE"]
         assert quiet == [], f"{name}: {quiet}"
+        if SHOTS == "1" and name == "report":
+            self.driver.save_screenshot(str(IMAGES / "desk.png"))
         if SHOTS in ("", "1"):
             return
         self._pictures += 1
@@ -136,10 +138,10 @@ def evening(tmp_path: Path, browser: webdriver.Chrome) -> Iterator[Evening]:
             env=env, cwd=tmp_path, stdout=terminal, stderr=terminal,
         )  # fmt: skip
     try:
-        WebDriverWait(desk, 60).until(lambda _desk: ADDRESS.search(said.read_bytes()), said.read_text())
+        browser.get("about:blank")
+        WebDriverWait(browser, 60).until(lambda _browser: ADDRESS.search(said.read_bytes()))
         found = ADDRESS.search(said.read_bytes())
         assert found
-        browser.get("about:blank")
         browser.delete_all_cookies()
         browser.set_window_size(1100, 1000)
         log(browser, "browser")

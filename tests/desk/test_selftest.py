@@ -42,7 +42,7 @@ def test_a_real_desk_is_left_alone(community: Community) -> None:
 
 @pytest.mark.parametrize(
     ("marker", "changed"),
-    [("TEXT", "another text"), ("HOST", "another.invalid"), ("picture", lambda: selftest.archive.__doc__.encode())],
+    [("TEXT", "another text"), ("HOST", "another.invalid"), ("picture", lambda: b"another picture")],
 )
 def test_what_the_lists_do_not_find_is_said(
     marker: str, changed: str | Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
@@ -59,7 +59,7 @@ def test_a_desk_that_releases_what_nobody_answered_is_found_out(monkeypatch: pyt
     decided = groups.decided
 
     def careless(arrival: Arrival, *given: object) -> object:
-        arrival.groups.filter(action="").update(action="accept")
+        arrival.groups.filter(action="").update(action="accept", severe=False)
         return decided(arrival, *given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(groups, "decided", careless)

@@ -10,8 +10,6 @@ import click
 from safeconduct.errors import SafeconductError
 from safeconduct_desk.commands import home_option
 
-DEFAULT = Path.home() / ".local" / "share" / "safeconduct-desk"  # as the settings have it; nothing is made here
-
 
 @click.command("backup", short_help="The whole desk in one file, while it works.")
 @click.argument("target", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
@@ -25,7 +23,7 @@ def command(context: click.Context, /, target: Path, folder: Path | None) -> Non
     from safeconduct_desk import copies
 
     try:
-        report = copies.keep(folder or DEFAULT, target, os.environ.get("SAFECONDUCT_DESK_DATABASE", ""))
+        report = copies.keep(folder or default(), target, os.environ.get("SAFECONDUCT_DESK_DATABASE", ""))
     except SafeconductError as error:
         raise click.ClickException(str(error)) from error
     said(report)
@@ -33,6 +31,11 @@ def command(context: click.Context, /, target: Path, folder: Path | None) -> Non
     if os.environ.get("SAFECONDUCT_DESK_STORE"):
         click.echo("Archives in your S3 store are not in it. Keep versions or a copy of that bucket, too.")
     context.exit(1 if report["wrong"] else 0)
+
+
+def default() -> Path:
+    """The folder as the settings have it; to import those would make it."""
+    return Path.home() / ".local" / "share" / "safeconduct-desk"
 
 
 def said(report: dict[str, list[object]]) -> None:

@@ -9,7 +9,7 @@ import click
 
 from safeconduct.errors import SafeconductError
 from safeconduct_desk.commands import home_option
-from safeconduct_desk.commands.backup import DEFAULT, said
+from safeconduct_desk.commands.backup import default, said
 
 
 @click.command("restore", short_help="Make a desk again from a backup, in an empty folder.")
@@ -23,7 +23,7 @@ def command(context: click.Context, /, backup: Path, folder: Path | None) -> Non
     """
     from safeconduct_desk import copies
 
-    place = folder or DEFAULT
+    place = folder or default()
     try:
         report = copies.restore(backup, place, os.environ.get("SAFECONDUCT_DESK_DATABASE", ""))
     except SafeconductError as error:
