@@ -140,14 +140,14 @@ def _portion(arrival: Arrival, lines: int) -> tuple[int, float | None]:
 
 
 def _tell(arrival: Arrival, result: Result, remainder: bool, wait: float | None) -> None:
-    there = result.delivered + result.already
+    done = result.delivered + result.already
     _outcome(
-        arrival, planned=result.planned, delivered=there, failed=result.failed, left=result.left, remainder=remainder,
+        arrival, planned=result.planned, delivered=done, failed=result.failed, left=result.left, remainder=remainder,
         differences=[list(one) for one in result.differences[:SHOWN]],
     )  # fmt: skip
     if result.left:
         then = datetime.now(UTC) + timedelta(seconds=wait or 0.0)
-        progress = {"step": "rest", "done": there, "of": result.planned, "next": then.isoformat()}
+        progress = {"step": "rest", "done": done, "of": result.planned, "next": then.isoformat()}
         Arrival.objects.filter(pk=arrival.pk, state=State.APPLYING).update(progress=progress)
 
 
@@ -309,6 +309,12 @@ def _requests(line: Line) -> int:
 def limits(opened: Home, transfer: str) -> Mapping[str, int]:
     """The limits of the server as it was when this transfer was planned."""
     return Plan(find(opened, transfer).plan_path).header.abilities.limits
+
+
+def there(arrival: Arrival) -> int:
+    """How many of this arrival are outside now, by the core's own index."""
+    with home() as opened:
+        return sum(delivered(opened, transfer) for transfer in transfers(arrival))
 
 
 def delivered(opened: Home, transfer: str) -> int:

@@ -31,7 +31,7 @@ STEPS = {
 def view(request: HttpRequest, name: str) -> HttpResponse:
     """What is there, what is still to come and when, and what taking it back would need."""
     arrival = arrival_for(request, name)
-    there = int(arrival.outcome.get("delivered") or arrival.progress.get("done") or 0)
+    there = delivering.there(arrival) if arrival.state in OUTSIDE else 0
     seconds = delivering.forecast(arrival, there) if arrival.state in OUTSIDE else 0.0
     return render(
         request,
