@@ -291,6 +291,7 @@ class Held(models.Model):
     class Meta:
         ordering: ClassVar = ["n"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["group", "n"], name="once_in_a_group")]
+        indexes: ClassVar = [models.Index(fields=["item"])]  # "was the same refused before?"
 
 
 class Look(models.Model):
