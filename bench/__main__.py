@@ -7,7 +7,7 @@ import importlib
 import os
 import platform
 
-NAMES = ("reading", "screening", "stages", "inspect", "memory", "coverage", "evasion", "screen_api")
+NAMES = ("reading", "screening", "stages", "inspect", "memory", "coverage", "evasion", "screen_api", "backtest")
 
 
 def main() -> None:

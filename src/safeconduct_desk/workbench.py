@@ -216,10 +216,12 @@ def needs_second(draft: PolicyVersion) -> bool:
 
 def due(draft: PolicyVersion) -> datetime | None:
     """From when on whoever asked may make it live alone: only where there is no second person."""
+    if draft.asked_at is None or draft.asked_by_id is None:
+        return None
     others = Member.objects.filter(
         role__gte=Role.MODERATOR, user__is_active=True, user__last_login__gt=timezone.now() - approvals.AWAY
     ).exclude(pk=draft.asked_by_id)
-    if draft.asked_at is None or others.exists():
+    if others.exists():
         return None
     community = Community.here()
     return draft.asked_at + timedelta(minutes=community.delay_minutes if community else 10)
