@@ -210,10 +210,11 @@ def overlap(arrival: Arrival) -> list[tuple[Arrival | None, int]]:
             counts[known[transfer]] = count
         elif transfer != arrival.transfer:
             unknown += count
-    names = Held.objects.filter(group__arrival=arrival).exclude(item="").values("item")
-    waiting = Held.objects.filter(item__in=names).exclude(group__arrival=arrival)
-    for pk in set(waiting.values_list("group__arrival", flat=True)) - set(counts):
-        counts[pk] = waiting.filter(group__arrival=pk).values("item").distinct().count()
+    names = Held.objects.filter(group__arrival=arrival).exclude(item="").order_by().values("item")
+    for other in Arrival.objects.exclude(pk=arrival.pk).exclude(pk__in=counts).filter(acct=arrival.acct):
+        waiting = Held.objects.filter(group__arrival=other, item__in=names).order_by()
+        if waiting.exists():
+            counts[other.pk] = waiting.values("item").distinct().count()
     rows: list[tuple[Arrival | None, int]] = [
         (one, counts[one.pk]) for one in Arrival.objects.filter(pk__in=counts)
     ]  # fmt: skip
