@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
@@ -18,6 +20,7 @@ from safeconduct_desk.doors import arrival_for, door, member_of
 from safeconduct_desk.models import Approval, Arrival, Role
 
 State = Arrival.State
+SOON = timedelta(seconds=30)  # within which a worker begins with what was agreed to
 OUTSIDE = (State.APPLYING, State.APPLIED, State.UNDOING)
 STEPS = {
     "deliver": gettext_lazy("It is being delivered."),
@@ -32,6 +35,7 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
     """What is there, what is still to come and when, and what taking it back would need."""
     arrival = arrival_for(request, name)
     there = delivering.there(arrival) if arrival.state in OUTSIDE else 0
+    begun, rollback = about_to_begin(arrival), arrival.outcome.get("rollback") or {}
     seconds = delivering.forecast(arrival, there) if arrival.state in OUTSIDE else 0.0
     return render(
         request,
@@ -43,10 +47,11 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
             "hides": arrival.state in OUTSIDE and delivering.can_hide(arrival),
             "can_stop": arrival.state == State.APPLYING and not arrival.stop,
             "can_go_on": arrival.state == State.APPLYING and arrival.stop,
-            "can_undo": arrival.state in (State.APPLYING, State.APPLIED) and bool(arrival.transfer),
-            "held": arrival.outcome.get("held"), "rollback": arrival.outcome.get("rollback"),
+            "can_undo": arrival.state in (State.APPLYING, State.APPLIED) and bool(arrival.transfer) and not begun,
+            "begun": begun, "remains": Counter(why for _n, why in rollback.get("leftovers", ())).most_common(),
+            "held": arrival.outcome.get("held"), "rollback": rollback,
             "waiting": Approval.objects.filter(arrival=arrival, done_at=None, cancelled_at=None),
-            "at_work": arrival.state in (State.APPLYING, State.UNDOING) and not arrival.stop,
+            "at_work": begun or (arrival.state in (State.APPLYING, State.UNDOING) and not arrival.stop),
         },
     )  # fmt: skip
 
@@ -74,6 +79,12 @@ def answer(request: HttpRequest, name: str, verb: str) -> HttpResponse:
     else:
         messages.error(request, _("That was no longer possible: look at its state."))
     return redirect("transfer", name=name)
+
+
+def about_to_begin(arrival: Arrival) -> bool:
+    """Was it agreed a moment ago to take it back, and no worker has begun?  Then nobody is asked to press again."""
+    agreed = Approval.objects.filter(arrival=arrival, act="rollback", done_at__gt=timezone.now() - SOON)
+    return arrival.state in (State.APPLYING, State.APPLIED) and not arrival.problem and agreed.exists()
 
 
 def sentence(arrival: Arrival) -> str:
