@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
@@ -95,7 +96,10 @@ class Evening:
             self.open(path)
             return words in self.text
 
-        WebDriverWait(self.driver, PATIENCE, poll_frequency=1).until(said, f"{path} does not say {words}: {self.text}")
+        try:
+            WebDriverWait(self.driver, PATIENCE, poll_frequency=1).until(said)
+        except TimeoutException:
+            pytest.fail(f"{path} does not say {words} but: {self.text}")
 
     def picture(self, name: str) -> None:
         """What is on the screen, whole, where pictures are wanted."""
@@ -207,7 +211,7 @@ def offer(at: Evening, archive: Path) -> str:
     name = at.path.strip("/").split("/")[1]
     at.driver.find_element(By.NAME, "file").send_keys(str(archive))
     at.driver.find_element(By.XPATH, "//button[contains(., 'Send the file')]").click()
-    WebDriverWait(at.driver, 60).until(lambda _driver: "/upload" not in at.path)
+    WebDriverWait(at.driver, 60).until(lambda _driver: at.path == f"/mine/{name}/")
     at.picture("my-arrival")
     return name
 
