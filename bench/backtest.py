@@ -26,7 +26,7 @@ because = "For the measurement."
 {given}
 """
 PICTURES = RULE.format(id="pictures", when="image", given="")
-LINKS = RULE.format(id="links", when="many-links", given="with = { more_than = 1 }")
+LINKS = RULE.format(id="links", when="many-links", given="with = { more_than = 0 }")
 LIVE = f'name = "live"\nbase = "careful"\n{PICTURES}'
 DRAFT = f'name = "draft"\nbase = "careful"\nwithout = ["copies", "burst"]\n{LINKS}'
 

@@ -130,7 +130,12 @@ def stored() -> QuerySet[Arrival]:
 def begin(draft: PolicyVersion) -> bool:
     """Try it on everything stored: at once if that is little, else in the background.  True if it is done."""
     live, them = PolicyVersion.live(), stored()
-    fresh: dict[str, Any] = {"against": live.pk if live else None, "begun": timezone.now().isoformat(), "imports": {}, "of": len(them)}
+    fresh: dict[str, Any] = {
+        "against": live.pk if live else None,
+        "begun": timezone.now().isoformat(),
+        "imports": {},
+        "of": len(them),
+    }
     if draft.tried.get("against", 0) != fresh["against"] or draft.tried.get("done"):
         _keep(draft, fresh)
     if settings.WORK_AT_ONCE or (len(them) <= FEW and sum(one.items for one in them) < SMALL):

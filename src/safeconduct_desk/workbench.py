@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from safeconduct.errors import PolicyError
 from safeconduct.policy import Policy, diff, parse_policy
 from safeconduct.policy.prose import sentence
-from safeconduct.policy.rules import Rule
+from safeconduct.policy.rules import Breaker, Rule
 from safeconduct_desk import approvals, backtest
 from safeconduct_desk.custody import act
 from safeconduct_desk.grouping import JOIN
@@ -148,10 +148,18 @@ def did(policy: Policy) -> list[Did]:
         touched.update(rules_of(arrival))
         spoke.update(set(rules_of(arrival)))
     rules = sorted(policy.rules, key=lambda rule: (rule.state.value != "live", -rule.then))
+    touched |= held  # a rule that spoke beside another one is counted there only once
+    usual = usual_breaker(policy)
     return [
-        Did(one, sentence(one), *(counts[one.id] for counts in (held, released, touched, spoke, watched)))
+        Did(one, sentence(one, usual), *(counts[one.id] for counts in (held, released, touched, spoke, watched)))
         for one in rules
     ]
+
+
+def usual_breaker(policy: Policy) -> Breaker | None:
+    """The breaker that most rules have: said once, it need not be said of each."""
+    common = Counter(rule.breaker for rule in policy.rules if rule.breaker.share < 1).most_common(1)
+    return common[0][0] if common else None
 
 
 def rules_of(arrival: Arrival) -> dict[str, int]:

@@ -66,10 +66,12 @@ def test_the_page_says_what_each_rule_did(screened: Arrival, carol: User, client
     policy = parse_policy(PolicyVersion.objects.get().text)
     counts = {one.rule.id: one for one in workbench.did(policy)}
     assert len(counts) == len(policy.rules)
-    assert all(re.sub(r"\\s+", " ", sentence(rule)) in said for rule in policy.rules)
+    assert all(re.sub(r"\\s+", " ", sentence(rule, workbench.usual_breaker(policy))) in said for rule in policy.rules)
     group = screened.groups.filter(rule="hidden-text")[0]
     assert counts["hidden-text"].held >= group.count
     assert "items in 1 import" in said
+    assert said.count("more than 20 % of an import") == 1
+    assert all(one.touched >= one.held >= one.released for one in counts.values())
     assert "would have touched" in said
 
 
@@ -113,6 +115,10 @@ def test_a_mistake_is_said_with_its_line_and_what_to_write(
         assert answer.status_code == 200
         assert f"Line {line}:" in shown
         assert said in shown
+    while_typing = client_of(erin).post("/policy/edit/", {**TEXT, "text": text, "check": "yes"}, HTTP_HX_REQUEST="true")
+    shown = words(while_typing.content.split(b'id="policy-check"')[1].split(b"<form")[0])
+    assert f"Line {line}:" in shown
+    assert said in shown
     assert PolicyVersion.objects.count() == 1
 
 

@@ -140,7 +140,7 @@ def test_everybody_may_read_it_as_page_and_as_data(alice: User) -> None:
         imported(alice, {"links": 3})
     imported(alice, {}, state=State.REFUSED)
     Arrival.objects.update(created=timezone.now() - timedelta(days=40))
-    data = Client().get("/transparency.json").json()
+    data = Client().get("/transparency/?format=json").json()
     assert data["imports"] == 12
     assert data["origins"] == {"old.example": 12}
     page = Client().get("/transparency/").content.decode()

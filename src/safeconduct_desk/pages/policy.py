@@ -31,7 +31,8 @@ def view(request: HttpRequest) -> HttpResponse:
         {
             "live": live, "checked": checked, "policy": policy, "rules": workbench.did(policy) if policy else [],
             "lately": min(workbench.LATELY, Arrival.objects.exclude(report={}).count()),
-            "versions": _versions(), "queue": _queue(live), "lead": member_of(request).rank >= Role.LEAD,
+            "versions": _versions(), "breaker": workbench.usual_breaker(policy) if policy else None,
+            "queue": _queue(live), "lead": member_of(request).rank >= Role.LEAD,
         },
     )  # fmt: skip
 

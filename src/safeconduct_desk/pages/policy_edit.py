@@ -184,6 +184,7 @@ def _page(request: HttpRequest, form: Text, checked: workbench.Checked | None, r
             "changes": diff(before, policy) if policy and before else (),
             "same": bool(policy and before and policy.digest == before.digest),
             "simple": [(key, one[0]) for key, one in SIMPLE.items()], "line": _line(form, checked),
+            "typing": "HX-Request" in request.headers,
         },
     )  # fmt: skip
 

@@ -27,8 +27,10 @@ WORDS = {
 @require_safe
 @door(None)
 def view(request: HttpRequest) -> HttpResponse:
-    """As a page."""
+    """As a page; with ``?format=json`` as data, which pages elsewhere may read."""
     report = trends.public()
+    if request.GET.get("format") == "json":
+        return _data(report)
     tables = [
         (_("Imports, and how they ended"), _rows(report["outcomes"])),
         (_("Posts and other items, and what the policy said of them"), _rows(report["items"])),
@@ -43,11 +45,8 @@ def view(request: HttpRequest) -> HttpResponse:
     return render(request, "desk/transparency.html", given)
 
 
-@require_safe
-@door(None)
-def data(request: HttpRequest) -> HttpResponse:
-    """As JSON; pages elsewhere may read it."""
-    response = JsonResponse(trends.public())
+def _data(report: dict[str, Any]) -> HttpResponse:
+    response = JsonResponse(report)
     response["Access-Control-Allow-Origin"] = "*"
     return response
 
@@ -61,7 +60,4 @@ def _rows(counts: dict[str, Any]) -> list[tuple[str, str]]:
     return [(str(WORDS.get(name, name)), said(count)) for name, count in counts.items()]
 
 
-urls = [
-    path("transparency/", view, name="transparency"),
-    path("transparency.json", data, name="transparency-json"),
-]
+urls = [path("transparency/", view, name="transparency")]

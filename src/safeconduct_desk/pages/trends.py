@@ -21,6 +21,7 @@ def view(request: HttpRequest) -> HttpResponse:
         "trends": found, "count": sum(count for _month, count in found.months),
         "items": sum(count for _action, count in found.items), "times": trends.JUMP, "least": trends.LEAST,
         "fewest": trends.FEWEST,
+        "outcomes": [pair for pair in found.outcomes if pair[1]],
     }  # fmt: skip
     return render(request, "desk/trends.html", given)
 
