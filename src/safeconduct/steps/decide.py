@@ -99,9 +99,7 @@ def _overrule(home: Home, item: Traced, action: Action, author: str, because: st
     )
 
 
-def _put(
-    home: Home, key: str, action: Action, author: str, because: str, filters: frozenset[Filter], at: str
-) -> None:
+def _put(home: Home, key: str, action: Action, author: str, because: str, filters: frozenset[Filter], at: str) -> None:
     home.connection.execute(
         "INSERT INTO overrules VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (item_key) DO UPDATE SET "
         "action = excluded.action, filters = excluded.filters, author = excluded.author, "

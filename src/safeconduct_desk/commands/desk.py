@@ -19,6 +19,7 @@ def command(listen: str, threads: int, no_worker: bool, folder: Path | None) -> 
     """Serve the arrivals desk.  The first visit sets it up, in the browser."""
     ready(folder)
     import waitress
+    from django.conf import settings
 
     from safeconduct_desk import intake, jobs, setup
     from safeconduct_desk.wsgi import application
@@ -26,9 +27,12 @@ def command(listen: str, threads: int, no_worker: bool, folder: Path | None) -> 
     if not no_worker:
         jobs.launch()
     tempfile.tempdir = str(intake.spool())  # what a form sends waits there, and not in a memory that calls itself /tmp
+    # What a proxy says of the caller is believed only where there is one.
+    proxy: dict[str, object] = {"trusted_proxy": "*", "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}}
     server = waitress.create_server(
         application, listen=listen, threads=threads, ident="", channel_timeout=120,
-        max_request_body_size=intake.FORM + (1 << 20),
+        max_request_body_size=intake.FORM + (1 << 20), clear_untrusted_proxy_headers=True,
+        **(proxy if settings.BEHIND_PROXY else {}),
     )  # fmt: skip
     click.echo(f"The desk is open: http://{listen}{setup.invitation()}")
     try:
