@@ -25,6 +25,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 import safeconduct_desk
+from safeconduct.discover import plugins
 from safeconduct_desk import context
 from safeconduct_desk.models import Appeal, Arrival, Community, Role
 from safeconduct_desk.pages.arrivals import FILTERS
@@ -455,3 +456,12 @@ const one = document.activeElement, again = window.visited.has(one);
 window.visited.add(one);
 return [one === document.body ? "BODY" : one.outerHTML.slice(0, 90), looks(one) !== window.before.get(one), again];
 """
+
+
+@pytest.mark.parametrize("criterion", sorted(plugins("criteria")))
+def test_every_criterion_has_words_for_a_tired_person(criterion: str) -> None:
+    words = desk.named(criterion)
+    assert words != criterion
+    assert "`" not in words
+    assert words[0].islower()
+    assert not words.endswith(".")

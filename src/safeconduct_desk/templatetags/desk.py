@@ -19,8 +19,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from django import forms, template
@@ -32,6 +34,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language_bidi, gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
+
+from safeconduct.discover import plugins
 
 register = template.Library()
 
@@ -128,6 +132,16 @@ def _moment(value: object) -> datetime | date | None:
 def who(name: object) -> SafeString:
     """A name, address or file name of others: text, kept apart from the direction of the words around it."""
     return format_html("<bdi>{}</bdi>", plain(name))
+
+
+@register.filter
+@lru_cache(maxsize=256)
+def named(criterion: str) -> str:
+    """What a criterion looks for, in the words its own file begins with: "nearly the same text as an earlier item"."""
+    plugin = plugins("criteria").get(criterion)
+    said = (sys.modules[plugin.__module__].__doc__ or "") if plugin is not None else ""
+    words = said.split("\n")[0].partition(": ")[2].rstrip(".")
+    return words or criterion.replace("-", " ")
 
 
 @register.filter
