@@ -134,6 +134,8 @@ def test_one_action_takes_the_reported_items_back(
     page = client_of(carol).get("/notices/").content.decode()
     assert "5 items of this person are reported, all from this import." in page
     assert "cannot hide" in page
+    report = client_of(carol).get(f"/arrivals/{delivered.name}/").content.decode()
+    assert "5 items of this person are reported, all from this import." in report
     client_of(carol).post(f"/notices/{delivered.name}/", {"verb": "undo", "scope": "these"})
     approval = Approval.objects.get(act="undo-reported")
     assert len(server.posts()) > 40, "two people"

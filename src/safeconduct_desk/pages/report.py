@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from safeconduct_desk import groups, looks, sampling, summary
+from safeconduct_desk import groups, looks, notices, sampling, summary
 from safeconduct_desk.doors import arrival_for, door, member_of
 from safeconduct_desk.grouping import WHOLE
 from safeconduct_desk.models import Approval, Arrival, Community, Group, Member, Role
@@ -77,6 +77,7 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
         "calm": looks.calm(member), "mine": arrival.claimed_by_id == member.pk, "lead": member.rank >= Role.LEAD,
         "waiting": Approval.objects.filter(arrival=arrival, done_at=None, cancelled_at=None),
         "asked": arrival.questions.order_by("-asked_at"), "decides": arrival.state == State.WAITING,
+        "flagged": next((one.sentence for one in notices.flagged(arrival)), ""),
     }  # fmt: skip
     if arrival.report:
         given |= read(request, arrival)
