@@ -17,7 +17,7 @@ import yaml
 
 from safeconduct.cli import safeconduct
 from safeconduct.discover import plugins
-from safeconduct.policy import explain, presets, read_policy
+from safeconduct.policy import explain, preset_files, read_policy
 from safeconduct.policy.questions import bases
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -153,7 +153,7 @@ def _presets() -> str:
         "# The presets, in prose\n\nWhat `safeconduct policy explain` says of each. "
         "[How to write your own](../how-to/write-a-policy.md).\n"
     )
-    return "\n".join([head, *(_preset(name) for name in presets())])
+    return "\n".join([head, *(_preset(name) for name in preset_files())])
 
 
 def _preset(name: str) -> str:

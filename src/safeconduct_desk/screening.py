@@ -16,7 +16,7 @@ from safeconduct.errors import SourceError
 from safeconduct.flow import inspected, open_source
 from safeconduct.home import Home
 from safeconduct.model import Action, Finding, Item, Reason
-from safeconduct.policy import Policy, parse_policy, presets, read_policy
+from safeconduct.policy import Policy, parse_policy, preset_files, read_policy
 from safeconduct.screening.fields import fields
 from safeconduct.screening.html import reading
 from safeconduct.steps.inspect import Inspection
@@ -254,7 +254,7 @@ def _columns(arrival: Arrival, inspection: Inspection) -> None:
 
 def _presets(opened: Home, source: Source) -> dict[str, dict[str, int]]:
     """How many items each preset would accept, limit, hold and refuse: all of them asked in one pass."""
-    chosen = {name: read_policy(name) for name in presets()}
+    chosen = {name: read_policy(name) for name in preset_files()}
     with inspected(opened, source, list(chosen.values()), as_of=datetime.now(UTC)) as inspection:
         told = {name: _under(inspection, policy) for name, policy in chosen.items()}
     return {name: {action.name.lower(): counts[action] for action in Action} for name, counts in told.items()}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safeconduct.model import WHOLE, Action, Basis, Confidence, Decision, Filter, Finding, Item, Kind, Visibility
-from safeconduct.policy import Policy, presets, read_policy, strictest
+from safeconduct.policy import Policy, preset_files, read_policy, strictest
 from safeconduct.policy.rules import BROKEN, NOT_ASSESSED, Breaker, Rule, State, Unknown, Where
 from tests.policy.small import NOW, Counted, item
 
@@ -189,7 +189,7 @@ def test_no_decision_is_not_an_accept() -> None:
         strictest([])
 
 
-@pytest.mark.parametrize("name", presets())
+@pytest.mark.parametrize("name", preset_files())
 def test_presets_hold_faults_and_accept_what_nobody_found(name: str) -> None:
     policy = read_policy(name)
     broken = Finding(7, BROKEN, Confidence.HIGH, Basis.EXACT, "broke", value="phrase")
@@ -197,6 +197,6 @@ def test_presets_hold_faults_and_accept_what_nobody_found(name: str) -> None:
     assert policy.decide(item(), [broken], Counted()).author == "fault"
 
 
-@pytest.mark.parametrize("name", presets())
+@pytest.mark.parametrize("name", preset_files())
 def test_phrases_of_presets_never_reject(name: str) -> None:
     assert all(rule.then < Action.REJECT for rule in read_policy(name).rules if rule.when == "phrase")

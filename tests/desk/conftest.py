@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from safeconduct.policy import presets, read_policy
+from safeconduct.policy import preset_files, read_policy
 from safeconduct.sample import build
 from safeconduct_desk import jobs
 from safeconduct_desk.models import Arrival, Community, Group, Held, Member, PolicyVersion, Role
@@ -42,7 +42,8 @@ def community(db: None, tmp_path: Path) -> Community:
     del db
     made = Community.objects.create(name="Garden", destination=f"container:{tmp_path / 'delivered.tar'}")
     PolicyVersion.objects.create(
-        name="careful", text=presets()["careful"].read_text(encoding="utf-8"), digest=read_policy("careful").digest,
+        name="careful", text=preset_files()["careful"].read_text(encoding="utf-8"),
+        digest=read_policy("careful").digest,
         state=PolicyVersion.State.LIVE, because="Set up", lived=timezone.now(),
     )  # fmt: skip
     return made

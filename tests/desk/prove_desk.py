@@ -123,7 +123,7 @@ def _make(archive: str, destination: str, token: str, soft_days: str) -> None:
     from django.contrib.auth.models import User
     from django.utils import timezone
 
-    from safeconduct.policy import presets, read_policy
+    from safeconduct.policy import preset_files, read_policy
     from safeconduct_desk import screening
     from safeconduct_desk.custody import sealed
     from safeconduct_desk.models import Arrival, Community, PolicyVersion
@@ -133,7 +133,7 @@ def _make(archive: str, destination: str, token: str, soft_days: str) -> None:
         name="Garden", destination=destination, loopback=True, token=sealed(token) if token else b""
     )
     PolicyVersion.objects.create(
-        name="open", text=presets()["open"].read_text(encoding="utf-8"), digest=read_policy("open").digest,
+        name="open", text=preset_files()["open"].read_text(encoding="utf-8"), digest=read_policy("open").digest,
         state=PolicyVersion.State.LIVE, lived=timezone.now(),
     )  # fmt: skip
     alice = User.objects.create_user("alice", password="correct horse battery staple")

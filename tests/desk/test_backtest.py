@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from safeconduct.flow import inspected, open_source
 from safeconduct.home import Home
 from safeconduct.model import Action
-from safeconduct.policy import Policy, parse_policy, presets
+from safeconduct.policy import Policy, parse_policy, preset_files
 from safeconduct_desk import backtest, workbench
 from safeconduct_desk.backtest import Difference, Outcome, difference
 from safeconduct_desk.models import Arrival, Group, Held, PolicyVersion, Role
 from safeconduct_desk.store import files
 from tests.desk.conftest import somebody
 
-CAREFUL = presets()["careful"].read_text(encoding="utf-8")
+CAREFUL = preset_files()["careful"].read_text(encoding="utf-8")
 WITHOUT = 'name = "milder"\nbase = "careful"\nwithout = ["burst", "copies"]\n'
 PICTURES = 'name = "no-pictures"\nbase = "careful"\n' + workbench.rule_text(
     "no-pictures", "image", "quarantine", "No pictures here."
@@ -29,7 +29,7 @@ OLD = 'name = "young"\nbase = "balanced"\n' + workbench.rule_text(
     "old", "old", "quarantine", "It is old.", {"days": 1000}
 )
 NONE = 'name = "nothing"\n'
-TEXTS = [CAREFUL, WITHOUT, PICTURES, OLD, NONE, presets()["text-only"].read_text(encoding="utf-8")]
+TEXTS = [CAREFUL, WITHOUT, PICTURES, OLD, NONE, preset_files()["text-only"].read_text(encoding="utf-8")]
 MOMENT = datetime.fromisoformat("2025-06-01T12:00:00+00:00")
 
 

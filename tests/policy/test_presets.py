@@ -12,7 +12,7 @@ import pytest
 
 from safeconduct.discover import plugins
 from safeconduct.model import Action, Decision, Item, MediaFacts, Medium
-from safeconduct.policy import Policy, parse_policy, presets, read_policy
+from safeconduct.policy import Policy, parse_policy, preset_files, read_policy
 from safeconduct.policy.prose import explain, why
 from safeconduct.policy.questions import bases
 from safeconduct.screening.batch import Screen
@@ -96,7 +96,7 @@ def test_a_preset_says(name: str) -> None:
 
 
 def test_every_preset_is_in_the_table() -> None:
-    assert set(ORDER) == set(presets())
+    assert set(ORDER) == set(preset_files())
 
 
 def test_why_names_rule_finding_and_place() -> None:
@@ -123,7 +123,7 @@ def test_the_breaker_asks_and_text_only_is_meant_to_touch_much() -> None:
     assert {says.action for _, says, _ in decided(read_policy("text-only"), films)} == {Action.LIMIT}
 
 
-@pytest.mark.parametrize("name", presets())
+@pytest.mark.parametrize("name", preset_files())
 def test_a_preset_explains_each_of_its_rules(name: str) -> None:
     policy = read_policy(name)
     assert all(f"[{rule.id}]" in explain(policy) for rule in policy.rules)

@@ -9,7 +9,7 @@ import click
 from safeconduct.cli._shell import common, json_option, put
 from safeconduct.flow import inspected, open_source
 from safeconduct.home import Home
-from safeconduct.policy import Policy, diff, explain, presets, read_policy
+from safeconduct.policy import Policy, diff, explain, preset_files, read_policy
 from safeconduct.steps.explain import explain_item
 
 
@@ -22,7 +22,7 @@ def command() -> None:
 @json_option
 def list_presets(as_json: bool) -> None:
     """The presets that come with Safeconduct."""
-    found = {name: read_policy(name).title for name in presets()}
+    found = {name: read_policy(name).title for name in preset_files()}
     put([{"name": name, "title": title} for name, title in found.items()],
         "\n".join(f"{name:16} {title}" for name, title in found.items()), as_json)  # fmt: skip
 

@@ -2,6 +2,6 @@
 
 from safeconduct.policy.decide import Policy, strictest
 from safeconduct.policy.prose import diff, explain, why
-from safeconduct.policy.read import parse_policy, presets, read_policy
+from safeconduct.policy.read import parse_policy, preset_files, read_policy
 
-__all__ = ["Policy", "diff", "explain", "parse_policy", "presets", "read_policy", "strictest", "why"]
+__all__ = ["Policy", "diff", "explain", "parse_policy", "preset_files", "read_policy", "strictest", "why"]

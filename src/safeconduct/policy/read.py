@@ -39,7 +39,7 @@ _KINDS, _FILTERS = {str(one): one for one in Kind}, {str(one): one for one in Fi
 _STATES, _UNKNOWNS = {str(one): one for one in State}, {str(one): one for one in Unknown}
 
 
-def presets() -> Mapping[str, Path]:
+def preset_files() -> Mapping[str, Path]:
     """The policies that come with Safeconduct, by name."""
     return {path.stem: path for path in sorted((Path(__file__).parent / "presets").glob("*.toml"))}
 
@@ -105,10 +105,10 @@ class _Sheet:
         name = self.top.text("base")
         if not name:
             return None
-        if name not in presets():
-            close = nearest(name, presets()) or "balanced"
+        if name not in preset_files():
+            close = nearest(name, preset_files()) or "balanced"
             self.top.wrong(f"“{name}” is not a preset that could be extended.", "base", f'base = "{close}"')
-        path = presets()[name]
+        path = preset_files()[name]
         if str(path) in self.above:
             self.top.wrong("A policy cannot be its own base.", "base", "another preset, or no base")
         return _Sheet(str(path), path.read_text("utf-8"), path.parent, self.above)
@@ -164,10 +164,10 @@ def _find(name_or_path: str | Path) -> Path:
     name = str(name_or_path)
     if isinstance(name_or_path, Path) or name.endswith(".toml") or "/" in name:
         return Path(name_or_path)
-    if name not in presets():
-        close = nearest(name, presets())
-        raise PolicyError(f"There is no preset “{name}”.", instead=close or f"{', '.join(presets())}, or a path")
-    return presets()[name]
+    if name not in preset_files():
+        close = nearest(name, preset_files())
+        raise PolicyError(f"There is no preset “{name}”.", instead=close or f"{', '.join(preset_files())}, or a path")
+    return preset_files()[name]
 
 
 def _load(path: Path, name: str | Path, limit: int) -> str:

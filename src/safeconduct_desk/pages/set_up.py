@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from safeconduct.errors import SafeconductError
-from safeconduct.policy import explain, presets, read_policy
+from safeconduct.policy import explain, preset_files, read_policy
 from safeconduct_desk import setup
 from safeconduct_desk.custody import sealed
 from safeconduct_desk.doors import door
@@ -39,7 +39,7 @@ PLACES = (
 def _presets() -> list[dict[str, Any]]:
     """Each policy that comes with the desk: its title, what it is for, its rules as sentences."""
     found: list[dict[str, Any]] = []
-    for name in presets():
+    for name in preset_files():
         title, about, *rules = (line for line in explain(read_policy(name)).splitlines() if line.strip())
         found.append({
             "name": name, "title": title, "about": about,
@@ -156,7 +156,7 @@ def made(given: dict[str, Any]) -> User:
     )  # fmt: skip
     user = User.objects.create_user(given["name"], password=given["password"], is_staff=True, is_superuser=True)
     member = Member.objects.create(user=user, role=Role.OPERATOR)
-    text = presets()[given["policy"]].read_text(encoding="utf-8")
+    text = preset_files()[given["policy"]].read_text(encoding="utf-8")
     PolicyVersion.objects.create(
         name=given["policy"], text=text, digest=read_policy(given["policy"]).digest, author=member,
         state=PolicyVersion.State.LIVE, because=_now("Set up"), lived=timezone.now(),
