@@ -38,7 +38,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "house.toml").write_text(HOUSE, "utf-8")
     (tmp_path / "loop.toml").write_text('base = "loop"', "utf-8")
     found = {path.stem: path for path in tmp_path.glob("*.toml")}
-    monkeypatch.setattr("safeconduct.policy.read.presets", lambda: found)
+    monkeypatch.setattr("safeconduct.policy.read.preset_files", lambda: found)
 
 
 def test_a_base_brings_its_rules_lists_and_breaker() -> None:
