@@ -33,12 +33,9 @@ def alice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory: pytest.TempPathFactory, alice: Path) -> Desk:
-    """A desk that delivered Alice's import into a container.  Tests look, and never change it."""
-    place = tmp_path_factory.mktemp("delivered")
-    desk = Desk(place / "desk")
-    desk.make(alice, f"container:{place / 'there.tar'}")
+def applied(desk: Desk, archive: Path, place: Path) -> Desk:
+    """The desk, once a worker has delivered this archive into a container and is gone."""
+    desk.make(archive, f"container:{place / 'there.tar'}")
     desk.start("apply")
     desk.worker("first")
     try:
@@ -46,6 +43,13 @@ def delivered(tmp_path_factory: pytest.TempPathFactory, alice: Path) -> Desk:
     finally:
         desk.end()
     return desk
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory, alice: Path) -> Desk:
+    """A desk that delivered Alice's import into a container.  Tests look, and never change it."""
+    place = tmp_path_factory.mktemp("delivered")
+    return applied(Desk(place / "desk"), alice, place)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,7 @@ def test_it_holds_the_key_and_only_its_owner_reads_it(backup: Path) -> None:
         names = tar.getnames()
     assert {"home/key", "secret", "desk.db", "work.db", "home/safeconduct.db"} <= set(names)
     assert len(names) == len(set(names))
-    assert not [name for name in names if name.endswith(("-wal", "-shm")) or "home/work/" in name]
+    assert not [name for name in names if name.endswith(("-wal", "-shm")) or "work" in name.split("/")]
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert [path.name for path in backup.parent.iterdir()] == [backup.name]
 
@@ -202,14 +206,7 @@ def test_on_postgresql_too(alice: Path, tmp_path: Path) -> None:
     if shutil.which("pg_dump") is None:
         pytest.skip("pg_dump is not installed here (apt-get install postgresql-client)")
     with Server() as server:
-        desk = Desk(tmp_path / "made", server.fresh("first"))
-        desk.make(alice, f"container:{tmp_path / 'there.tar'}")
-        desk.start("apply")
-        desk.worker("first")
-        try:
-            desk.until("applied", PATIENCE)
-        finally:
-            desk.end()
+        desk = applied(Desk(tmp_path / "made", server.fresh("first")), alice, tmp_path)
         assert copies.keep(desk.folder, tmp_path / "desk.tar", desk.database)["wrong"] == []
         with pytest.raises(CustodyError, match="Name an empty database"):
             copies.restore(tmp_path / "desk.tar", tmp_path / "again")
