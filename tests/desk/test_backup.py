@@ -94,12 +94,13 @@ def test_the_restored_desk_traces_and_takes_back(backup: Path, delivered: Desk, 
 def test_it_is_whole_while_somebody_writes(delivered: Desk, tmp_path: Path) -> None:
     folder = tmp_path / "made"
     shutil.copytree(delivered.folder, folder)
-    done, count = threading.Event(), 0
+    done, begun, count = threading.Event(), threading.Event(), 0
 
     def write() -> None:
         nonlocal count
         with closing(sqlite3.connect(folder / "desk.db", timeout=30, isolation_level=None)) as file:
             file.execute("CREATE TABLE pairs (a INTEGER, b INTEGER)")
+            begun.set()
             while not done.is_set():
                 file.execute("BEGIN IMMEDIATE")
                 file.execute("INSERT INTO pairs VALUES (1, 0)")
@@ -109,6 +110,7 @@ def test_it_is_whole_while_somebody_writes(delivered: Desk, tmp_path: Path) -> N
 
     writer = threading.Thread(target=write)
     writer.start()
+    assert begun.wait(PATIENCE)
     try:
         copies.keep(folder, tmp_path / "desk.tar")
     finally:
