@@ -15,12 +15,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from safeconduct.errors import SafeconductError
-from safeconduct.home import Custody
 from safeconduct_desk import statements
 from safeconduct_desk.custody import act, home
 from safeconduct_desk.delivering import transfers
 from safeconduct_desk.models import Appeal, Arrival, Group, Held, Member, Role, Tombstone
 from safeconduct_desk.store import files
+from safeconduct_desk.tombstones import dig_up
 
 State = Arrival.State
 AWAY = timedelta(days=30)  # who has not signed in for so long is nobody to wait for
@@ -115,13 +115,10 @@ def _reopen(appeal: Appeal, member: Member) -> None:
 
 def _unbury(arrival: Arrival, appeal: Appeal) -> None:
     """What was wrongly refused may come in again, by this import or by another."""
-    stones = Tombstone.objects.filter(arrival=arrival)
     if not appeal.group_id:
-        stones.delete()
+        Tombstone.objects.filter(arrival=arrival).delete()
         return
     numbers = set(Held.objects.filter(group_id=appeal.group_id).values_list("n", flat=True))
     with home() as opened:
         for transfer in transfers(arrival):
-            marks = [mark for n, *both in Custody(opened, transfer).refused_here() if n in numbers for mark in both]
-            for start in range(0, len(marks), 500):
-                stones.filter(mark__in=marks[start : start + 500]).delete()
+            dig_up(opened, arrival, transfer, numbers)

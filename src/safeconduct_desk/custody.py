@@ -6,7 +6,6 @@ import base64
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
 from django.conf import settings
@@ -15,7 +14,7 @@ from django.db import connection
 from safeconduct.flow import open_source
 from safeconduct.home import Home
 from safeconduct.model import Item, Json
-from safeconduct_desk.models import Act, Arrival, LegalHold, Member, Tombstone
+from safeconduct_desk.models import Act, Arrival, LegalHold, Member
 from safeconduct_desk.store import files
 
 
@@ -71,32 +70,6 @@ def arrivals_of(transfers: Iterable[str]) -> dict[str, Arrival]:
     if missing := wanted - set(found):
         for one in Arrival.objects.exclude(transfer="").iterator():
             found |= dict.fromkeys(missing & set(one.outcome.get("transfers") or []), one)
-    return found
-
-
-# --- what does not come back ------------------------------------------------------------------------------------------
-
-
-def bury(arrival: Arrival, marks: Iterable[str], because: str) -> None:
-    """Tombstones for what was refused or taken back.  ``marks``: of an item's name and of its bytes (``home.mark``)."""
-    wanted = iter(marks)
-    while some := list(islice(wanted, 500)):
-        stones = [Tombstone(mark=mark, arrival=arrival, because=because) for mark in some]
-        Tombstone.objects.bulk_create(stones, ignore_conflicts=True)
-
-
-def tombstones(names: Iterable[str]) -> dict[str, Tombstone]:
-    """Those of ``names`` that were refused or taken back here before, each with its tombstone.
-
-    A name is ``steps.plan.item_name(item)``, or the SHA-256 (hexadecimal) of ``item.raw``: ask with both, because the
-    same post may come with another id, and the same id with other words.
-    """
-    found: dict[str, Tombstone] = {}
-    asked = iter(names)
-    with home() as opened:
-        while some := {opened.mark(name): name for name in islice(asked, 500)}:
-            for stone in Tombstone.objects.filter(mark__in=some).select_related("arrival"):
-                found[some[stone.mark]] = stone
     return found
 
 

@@ -29,10 +29,11 @@ from safeconduct.steps.probe import probe
 from safeconduct.steps.transfer import Transfer, begin, find
 from safeconduct.steps.undo import Rollback
 from safeconduct_desk.answers import answers
-from safeconduct_desk.custody import bury, home, unsealed
+from safeconduct_desk.custody import home, unsealed
 from safeconduct_desk.models import Arrival, Community
 from safeconduct_desk.screening import policies_for
 from safeconduct_desk.store import files
+from safeconduct_desk.tombstones import bury_refused, bury_taken_back
 
 State = Arrival.State
 PLAN = "plan.jsonl"
@@ -96,8 +97,7 @@ def settle(arrival: Arrival) -> None:
     """It is there.  What was refused does not come in by another import."""
     with home() as opened:
         for transfer in transfers(arrival):
-            marks = Custody(opened, transfer).refused_here()
-            bury(arrival, (mark for _n, *both in marks for mark in both), "refused")
+            bury_refused(opened, arrival, transfer)
     Arrival.objects.filter(pk=arrival.pk, state=State.APPLYING).update(state=State.APPLIED, progress={})
 
 
@@ -176,9 +176,7 @@ def take_back(arrival: Arrival, numbers: list[int] | None = None) -> None:
             of = len(numbers) if numbers is not None else delivered(opened, transfer)
             meter = Meter(arrival, "undo", of, 0, (limits(opened, transfer), 1.0))
             done.append(undone(opened, transfer, place(opened, arrival), numbers, tick=meter.tick))
-            wanted = None if numbers is None else set(numbers)
-            back = Custody(opened, transfer).taken_back()
-            bury(arrival, (m for n, *both in back if wanted is None or n in wanted for m in both), "taken back")
+            bury_taken_back(opened, arrival, transfer, None if numbers is None else set(numbers))
     _taken(arrival, done, numbers is None)
 
 

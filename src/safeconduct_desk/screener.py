@@ -28,6 +28,7 @@ from safeconduct_desk.custody import home
 from safeconduct_desk.metrics import CUT, SCREENED
 from safeconduct_desk.models import PolicyVersion
 from safeconduct_desk.screening import policies
+from safeconduct_desk.tombstones import remembered
 
 BATCH = 250  # lines: answers begin to flow after so many
 LINE = 1 << 20  # bytes of one line; nobody writes a post of a megabyte
@@ -77,7 +78,7 @@ class Pool:
 
 def made(version: PolicyVersion) -> Warm:
     """Read and compile a policy; compiled patterns are kept in the community's home."""
-    chosen = policies(version)
+    chosen = [*policies(version), remembered()]  # compiled once: what came before is asked anew each time
     _seldom_collecting()
     return Warm(chosen, screen_for(chosen, datetime.now(UTC), Path(settings.FOLDER) / "home" / "compiled"))
 

@@ -29,6 +29,7 @@ from safeconduct_desk.grouping import JOIN, WHOLE, Asked, Cluster, clusters, key
 from safeconduct_desk.models import Arrival, Community, Group, Held, PolicyVersion
 from safeconduct_desk.originals import MOST, Shelf
 from safeconduct_desk.store import files
+from safeconduct_desk.tombstones import remembering
 
 SECONDS_A_GROUP = 30
 EXCERPT = 160
@@ -42,7 +43,7 @@ def read(arrival: Arrival) -> None:
         return
     source = open_source(str(files().fetch(arrival, "archive")))
     version = arrival.policy or PolicyVersion.live()
-    chosen = policies(version)
+    chosen = [*policies(version), *remembering()]
     with home() as opened, seen(opened, source, chosen, arrival) as inspection:
         about = inspection.about
         report = inspection_report(inspection)
@@ -94,7 +95,7 @@ def policies(version: PolicyVersion | None) -> list[Policy]:
 def policies_for(arrival: Arrival) -> list[Policy]:
     """The arrival's policy, without the questions about the whole of it that people have answered with yes."""
     answered = arrival.groups.filter(criterion=WHOLE, action__in=("accept", "limit")).values_list("rule", flat=True)
-    return [Answered(policy, frozenset(answered)) for policy in policies(arrival.policy)]
+    return [Answered(policy, frozenset(answered)) for policy in (*policies(arrival.policy), *remembering())]
 
 
 class Answered(Policy):

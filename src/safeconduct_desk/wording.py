@@ -22,6 +22,7 @@ from safeconduct.screening.links import links_of
 from safeconduct.screening.texts import Text
 from safeconduct_desk.grouping import WHOLE
 from safeconduct_desk.models import Arrival
+from safeconduct_desk.tombstones import RULES, Before
 
 LONGEST = 20_000  # letters of one field that are shown
 _DECEIVING = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e0fff]")
@@ -166,7 +167,7 @@ def mind(criterion: str) -> str:
     """What this criterion gets wrong, in its own words ("" if it does not say)."""
     if criterion == WHOLE:
         return str(_("This is about the import as a whole. Look at how it came to be before you answer."))
-    plugin = plugins("criteria").get(criterion)
+    plugin = Before if criterion in RULES.values() else plugins("criteria").get(criterion)
     found = _MIND.search(inspect.getdoc(plugin) or "") if plugin is not None else None
     return " ".join(found[1].split()).replace("``", "") if found else ""
 

@@ -191,7 +191,7 @@ def test_what_was_refused_before_is_said(screened: Arrival, bob: User, carol: Us
     group = other.groups.create(key="k", criterion="phrase", sentence="s", count=1, proposed="reject", action="reject")
     group.members.create(n=1, item=held.item, kind="post")
     said = client_of(carol).get(f"/arrivals/{screened.name}/groups/{held.group_id}/?member={held.n}").content.decode()
-    assert "The same was refused here 1 time before." in said
+    assert "The same was refused or taken back here 1 time before." in said
 
 
 def test_looks_are_of_contents_not_of_numbers() -> None:

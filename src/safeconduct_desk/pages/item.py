@@ -10,10 +10,10 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from safeconduct.model import Item
-from safeconduct_desk import looks, originals, wording
+from safeconduct_desk import looks, originals, tombstones, wording
 from safeconduct_desk.custody import home
 from safeconduct_desk.doors import arrival_for, door, member_of
-from safeconduct_desk.models import Arrival, Held, Member, Role, Tombstone
+from safeconduct_desk.models import Arrival, Held, Member, Role
 from safeconduct_desk.pages.medium import sealed
 
 
@@ -60,15 +60,8 @@ def refused_before(arrival: Arrival, item: Item, held: Any) -> int:
     """How often the same item was refused in other imports here, or taken back with a tombstone."""
     names = [one.item for one in held if one.item]
     others = Held.objects.filter(item__in=names, group__action="reject").exclude(group__arrival=arrival)
-    return others.values("group__arrival").distinct().count() + _buried(item)
-
-
-def _buried(item: Item) -> int:
-    import hashlib
-
-    digest = hashlib.sha256(item.raw).hexdigest()
-    with home() as opened:
-        return Tombstone.objects.filter(mark__in=[opened.mark(digest), opened.mark(f"tombstone:{digest}")]).count()
+    buried = tombstones.of(item).exclude(arrival=arrival)
+    return len({*others.values_list("group__arrival", flat=True), *buried.values_list("arrival", flat=True)})
 
 
 urls = [path("arrivals/<slug:name>/items/<int:n>/", view, name="item")]
