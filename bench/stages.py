@@ -68,7 +68,7 @@ def once(path: Path, policy: Path, kept: Path, folder: Path) -> Mapping[str, flo
         for criterion in criteria:
             if hasattr(criterion, "inspect"):
                 with clock.stage(f"5 {criterion.name}"):
-                    screen._collect(criterion, criterion.inspect, batch, found)
+                    found += screen.asked(criterion, batch)[0]
         with clock.stage("6 tally"):
             tally.saw(batch, found)
         with clock.stage("6 spool"):

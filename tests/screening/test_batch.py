@@ -90,6 +90,22 @@ def findings(screen: Screen, items: Iterable[Item | Unreadable], size: int = 500
     return [finding for batch in screen.batches(items, size) for finding in screen.findings(batch)]
 
 
+class Elsewhere:
+    """Speaks of an item that it was not shown."""
+
+    name: ClassVar[str] = "elsewhere"
+
+    def patterns(self) -> Sequence[Pattern]:
+        return ()
+
+    def inspect(self, batch: BatchContract) -> Iterable[Finding]:
+        for number in (batch.items[0].number, 7_000):
+            yield Finding(number, self.name, Confidence.HIGH, Basis.EXACT, "", (Evidence(""),))
+
+    def conclude(self, census: CensusContract) -> Iterable[Finding]:
+        yield Finding(9, self.name, Confidence.HIGH, Basis.EXACT, "")
+
+
 def test_hits_go_to_the_criterion_that_asked() -> None:
     screen = Screen([Word("moon", "q1"), Word("rocks"), Word("moon", "q2")], as_of=NOW)
     found = findings(screen, posts("<p>rocks</p>", "<p>the moon</p>", "<p>nothing</p>"), size=2)
@@ -127,6 +143,18 @@ def test_what_is_not_a_finding_is_a_fault() -> None:
             return ["well"]
 
     assert [one.value for one in findings(Screen([Odd("x")], as_of=NOW), posts("a"))] == ["odd"]
+
+
+def test_what_is_about_no_item_of_the_batch_is_a_fault(tmp_path: Path) -> None:
+    screen = Screen([Elsewhere()], as_of=NOW)
+    (batch,) = screen.batches([item(note(), number=0), item(note(), number=1)])
+    found = screen.findings(batch)
+    assert [(one.item, one.criterion) for one in found] == [(0, "elsewhere"), (0, BROKEN), (1, BROKEN)]
+    assert "item 7000" in found[1].reason
+    writer = CensusWriter(tmp_path / "census")
+    writer.add(batch)
+    (broken,) = screen.conclude(writer.close((), "", NOW))
+    assert (broken.item, broken.criterion) == (WHOLE, BROKEN)
 
 
 def test_a_fault_at_the_end_is_about_the_whole(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from safeconduct.contracts import Batch
+from safeconduct.criteria._links import listed
 from safeconduct.criteria._posts import places
-from safeconduct.model import Basis, Confidence, Finding, Link
+from safeconduct.model import Basis, Confidence, Finding
 from safeconduct.screening.domains import DomainSet
 
 ROLES = ("link", "mention", "media", "reply", "quote", "boost", "profile")
@@ -44,14 +45,8 @@ class ListedDomain:
     def inspect(self, batch: Batch) -> Iterable[Finding]:
         if not self._asked:
             return
-        find, roles = self._hosts.find, self._roles
-        for index, item in enumerate(batch.items):
-            listed = [link for link in batch.links(index) if link.host and find(link.host) and link.role in roles]
-            if not listed:
-                continue
-            found: dict[tuple[str, str], list[Link]] = {}
-            for link in listed:
-                found.setdefault((find(link.host), link.role), []).append(link)
+        for index, found in listed(batch, self._hosts, self._roles).items():
+            number = batch.items[index].number
             for (host, role), links in found.items():
                 reason = f"{_WORDS.get(role, 'Has an address on')} {host}, which is listed"
-                yield Finding(item.number, self.name, Confidence.HIGH, Basis.EXACT, reason, places(links), host)
+                yield Finding(number, self.name, Confidence.HIGH, Basis.EXACT, reason, places(links), host)

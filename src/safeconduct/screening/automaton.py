@@ -65,14 +65,14 @@ class _Flat:
         self.owners = list(chain.from_iterable(map(repeat, range(len(items)), map(len, items))))
         self.plain: list[str] = list(map(_PLAIN, self.texts))
         self.folded: list[str] = list(map(_FOLDED, self.texts))
+        self.wide = [place for place, text in enumerate(self.plain) if not text.isascii()]
 
     @cached_property
     def changed(self) -> tuple[list[int], list[str]]:
         """The plain texts that folding could change by more than case, white space and controls: where, and what."""
-        wide = [place for place, text in enumerate(self.plain) if not text.isascii()]
-        if not may_change(utf8("".join([self.plain[place] for place in wide]))):
+        if not may_change(utf8("".join([self.plain[place] for place in self.wide]))):
             return [], []
-        places = [place for place in wide if may_change(utf8(self.plain[place]))]
+        places = [place for place in self.wide if may_change(utf8(self.plain[place]))]
         return places, [self.plain[place].casefold().replace("\n", " ") for place in places]
 
 
@@ -284,7 +284,7 @@ class Automaton:
         where folding makes one of both, the text as it was is watched too."""
         opened: dict[int, set[str]] = {}
         every = range(len(flat.folded))
-        wide = [place for place in every if not flat.folded[place].isascii()]
+        wide = [place for place in flat.wide if not flat.folded[place].isascii()]  # ASCII is folded to ASCII
         places, texts = flat.changed
         rows: list[tuple[bool, Sequence[int], Joined]] = [
             (True, wide, Joined([flat.folded[place] for place in wide])),

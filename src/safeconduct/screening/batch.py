@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, takewhile
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -38,7 +38,8 @@ from safeconduct.screening.texts import Text, read
 
 BROKEN = "broken-criterion"
 Measure = Callable[[Medium], MediaFacts | None]
-_BODIES = ("/content", "/object/content")
+_item, _number = attrgetter("item"), attrgetter("number")
+_INNER, _NAMES = ("/object/content",), ("/summary", "/name")
 
 
 class Batch:
@@ -116,9 +117,7 @@ class Batch:
             found = [fields(item) for item in self.items]
             self._complete = [one.complete for one in found]
             self._texts = read(found)
-            self._doubtful = [
-                index for index, texts in enumerate(self._texts) for text in texts if text.known or _unread_tags(text)
-            ]
+            self._doubtful = [index for index, texts in enumerate(self._texts) if any(map(_is_doubtful, texts))]
         return self._texts
 
     def unread(self) -> list[Item]:
@@ -133,13 +132,16 @@ class Batch:
 
     def _read_body(self, index: int) -> tuple[str, str]:
         texts = self.texts[index]
-        found = _by_pointer(texts, _BODIES) or _by_map(texts) or _by_pointer(texts, ("/summary", "/name"))
+        for text in texts:
+            if text.field.pointer == "/content":
+                return text.plain, text.folded
+        found = _by_pointer(texts, _INNER) or _by_map(texts) or _by_pointer(texts, _NAMES)
         return (found.plain, found.folded) if found is not None else ("", "")
 
 
-def _unread_tags(text: Text) -> bool:
-    """Is there a sign that another reader may take for markup, in what was read as plain text?"""
-    return not text.field.html and "<" in text.field.text
+def _is_doubtful(text: Text) -> bool:
+    """Was it left to a real parser, or is there in plain text what another reader may take for markup?"""
+    return text.known is not None or (not text.field.html and "<" in text.field.text)
 
 
 def _by_pointer(texts: Sequence[Text], pointers: tuple[str, ...]) -> Text | None:
@@ -200,20 +202,38 @@ class Screen:
         """What every criterion sees in these items."""
         found: list[Finding] = []
         for criterion in self.criteria:
-            inspect = getattr(criterion, "inspect", None)
-            fault = self._faults.get(id(criterion), "")
-            if inspect is not None and not fault:
-                fault = self._collect(criterion, inspect, batch, found)
-            if inspect is not None and fault:
-                found += [_broken(criterion, item.number, fault) for item in batch.items]
+            if getattr(criterion, "inspect", None) is not None:
+                told, fault = self.asked(criterion, batch)
+                found += told
+                if fault:
+                    found += [_broken(criterion, item.number, fault) for item in batch.items]
         found += [_unread(item) for item in batch.unread()]
         return found
+
+    def asked(self, criterion: Criterion, batch: Batch) -> tuple[list[Finding], str]:
+        """What one criterion sees in these items, stamped with its question; and what broke, "" if nothing did.
+
+        What it found before it broke stays.
+        """
+        found: list[Finding] = []
+        fault = self._faults.get(id(criterion), "")
+        if fault:
+            return found, fault
+        try:
+            found.extend(criterion.inspect(batch) or ())
+        except Exception as error:
+            fault = _said(error)
+        if wrong := _out_of_place(found, batch.items):
+            fault, found = wrong, list(takewhile(lambda one: not _out_of_place([one], batch.items), found))
+        if question := getattr(criterion, "question", ""):
+            found = [one if one.question else replace(one, question=question) for one in found]
+        return found, fault
 
     def conclude(self, census: Census) -> Iterator[Finding]:
         """What every criterion sees once everything was seen: one by one, for there may be one for each item."""
         for criterion in self.criteria:
             conclude = getattr(criterion, "conclude", None)
-            if conclude is not None and (fault := (yield from self._told(criterion, conclude, census))):
+            if conclude is not None and (fault := (yield from self._told(criterion, census))):
                 yield _broken(criterion, WHOLE, fault)
 
     def measured(self, medium: Medium) -> MediaFacts | None:
@@ -245,32 +265,34 @@ class Screen:
             self._owners += [id(criterion)] * len(own)
         return Automaton(patterns, engine, kept) if patterns else None
 
-    def _collect(
-        self, criterion: Criterion, ask: Callable[[Any], Iterable[Finding]], about: object, found: list[Finding]
-    ) -> str:
-        """Add what the criterion finds; returns what broke.  What it found before it broke stays."""
-        fault = ""
-
-        def told() -> Iterator[Finding]:
-            nonlocal fault
-            fault = yield from self._told(criterion, ask, about)
-
-        found.extend(told())
-        return fault
-
-    def _told(
-        self, criterion: Criterion, ask: Callable[[Any], Iterable[Finding]], about: object
-    ) -> Generator[Finding, None, str]:
-        """Give what the criterion finds, stamped with its question; returns what broke."""
+    def _told(self, criterion: Criterion, census: Census) -> Generator[Finding, None, str]:
+        """Give what the criterion concludes, stamped with its question; returns what broke."""
         question = getattr(criterion, "question", "")
         try:
-            for finding in ask(about) or ():
+            for finding in criterion.conclude(census) or ():
                 if not isinstance(finding, Finding):
-                    return f"it gave a {type(finding).__name__} instead of a finding"
+                    return _NO_FINDING.format(type(finding).__name__)
+                if not WHOLE <= finding.item < census.count:
+                    return _NO_ITEM.format(finding.item)
                 yield replace(finding, question=question) if question and not finding.question else finding
         except Exception as error:
             return _said(error)
         return ""
+
+
+_NO_FINDING = "it gave a {} instead of a finding"
+_NO_ITEM = "it spoke of item {}, about which it was not asked"
+
+
+def _out_of_place(found: Sequence[Finding], items: Sequence[Item]) -> str:
+    """What is no finding about one of these items."""
+    if strange := sorted(kind.__name__ for kind in set(map(type, found)) if not issubclass(kind, Finding)):
+        return _NO_FINDING.format(strange[0])
+    try:
+        others = set(map(_item, found)).difference(map(_number, items))
+    except TypeError as error:
+        return _said(error)
+    return _NO_ITEM.format(min(map(str, others))) if others else ""
 
 
 def _patterns(criterion: Criterion) -> list[Pattern]:

@@ -6,6 +6,7 @@ A set and a walk over the suffixes, with a memory of hosts already asked (measur
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
@@ -23,6 +24,8 @@ def ascii_host(host: str) -> str:
         return host.encode("utf-8", "replace").decode("utf-8").lower()
 
 
+# A list in which every name already is as the DNS knows it; told of all of them at once.
+_PLAIN = re.compile(r"[a-z0-9_-]++(?:[.\n][a-z0-9_-]++)*+")
 _REMEMBERED = 8192  # hosts; memory must not grow with an import
 _LONGEST = 253  # letters of a host; what is longer is none, and is not remembered
 
@@ -62,7 +65,11 @@ class DomainSet:
     find: Callable[[str], str]
 
     def __init__(self, hosts: Iterable[str]) -> None:
-        self._listed = {name: entry for entry in hosts if (name := _name(entry))}
+        written = list(hosts)
+        if _PLAIN.fullmatch("\n".join(written)):
+            self._listed = dict(zip(written, written, strict=True))
+        else:
+            self._listed = {name: entry for entry in written if (name := _name(entry))}
         self.find = _Memory(self._listed).__getitem__  # asked for every link of an import, by several criteria
 
     def __len__(self) -> int:

@@ -28,13 +28,17 @@ class LookUp:
 
     def __init__(self, engine: Callable[[Sequence[bytes]], Literals], forms: Iterable[Form]) -> None:
         by_bytes: dict[bytes, list[Form]] = {}
+        loose: set[bytes] = set()
         for form in forms:
-            by_bytes.setdefault(utf8(form.text), []).append(form)
+            literal = utf8(form.text)
+            by_bytes.setdefault(literal, []).append(form)
+            if not form.whole:
+                loose.add(literal)
         self._forms = list(by_bytes.values())
         self._engine = engine(list(by_bytes))
         self._lengths = numpy.array([len(literal) for literal in by_bytes], dtype=numpy.int64)
         # Where a literal begins or ends with a plain letter, a plain letter beside it rules a whole word out.
-        whole = numpy.array([all(form.whole for form in forms) for forms in self._forms])
+        whole = numpy.array([literal not in loose for literal in by_bytes])
         self._starts = _WORD[[literal[0] for literal in by_bytes]] & whole
         self._ends = _WORD[[literal[-1] for literal in by_bytes]] & whole
 

@@ -50,14 +50,48 @@ class Text(Struct, eq=False):
     def unfolded(self, start: int, end: int) -> Span:
         """A stretch of ``folded`` as a stretch of ``plain``."""
         if self.trace is None:
+            if (place := _in_plain(self.folded[start:end], self.folded, self.plain)) >= 0:
+                return place, place + end - start
             same = self.plain.isascii() and self.folded == self.plain.lower()
             self.trace = identity(len(self.plain)) if same else fold_trace(self.plain, self.folded)
         return self.trace.cover(start, end)
 
     def original(self, start: int, end: int) -> Span:
         """A stretch of ``plain`` as a stretch of the original string."""
+        if not self.field.html:
+            return start, end
+        if self.known is None and (place := _in_source(self.plain[start:end], self.plain, self.field.text)) >= 0:
+            return place, place + end - start
         shown = self.reading
         return (start, end) if shown is None else shown.trace.cover(start, end)
+
+
+# Most of what is found stands as it was written, and only once: then its place need not be traced.  A property test
+# holds both to the traces.
+
+
+def _in_plain(piece: str, folded: str, plain: str) -> int:
+    """Where the only place of this piece of ``folded`` is in ``plain``; -1 if that takes a trace.
+
+    What is ASCII between ASCII is left by folding as it is, if no override turns the text around.
+    """
+    lower = plain.lower()
+    place = lower.find(piece)
+    end = place + len(piece)
+    if place < 0 or len(lower) != len(plain) or not lower[max(0, place - 1) : end + 1].isascii():
+        return -1
+    alone = lower.find(piece, place + 1) < 0 and folded.find(piece) == folded.rfind(piece)
+    return place if alone and "\u202e" not in plain else -1
+
+
+def _in_source(piece: str, plain: str, source: str) -> int:
+    """Where the only place of this piece of ``plain`` is in ``source``, which was read the quick way: no ``<`` or ``>``
+    is inside a tag, and all that is outside of tags is visible; -1 if that takes a trace."""
+    place = source.find(piece)
+    if place < 0 or "&" in source or "<" in piece or ">" in piece or source.find(piece, place + 1) >= 0:
+        return -1
+    alone = plain.find(piece) == plain.rfind(piece)
+    return place if alone and source.rfind("<", 0, place) <= source.rfind(">", 0, place) else -1
 
 
 def read(items: Sequence[Sequence[Field]]) -> list[list[Text]]:
