@@ -223,7 +223,7 @@ class Screen:
             found.extend(criterion.inspect(batch) or ())
         except Exception as error:
             fault = _said(error)
-        if wrong := _out_of_place(found, batch.items):
+        if found and (wrong := _out_of_place(found, batch.items)):
             fault, found = wrong, list(takewhile(lambda one: not _out_of_place([one], batch.items), found))
         if question := getattr(criterion, "question", ""):
             found = [one if one.question else replace(one, question=question) for one in found]
