@@ -22,6 +22,7 @@ from django.utils.cache import add_never_cache_headers
 from safeconduct_desk.models import Arrival, Community, Member, Role
 
 View = Callable[..., HttpResponse]
+API_PREFIX = "/api/"
 OPEN_PREFIXES = ("/static/", "/set-up/", "/healthz", "/readyz")
 # Resources of the API ask for a token (or a session) themselves, each operation for its own scope.
 API = "ninja."
@@ -94,6 +95,15 @@ def may_see(user: User | AnonymousUser, arrival: Arrival) -> bool:
     return role is not None and (role.works_here or arrival.person_id == user.pk)
 
 
+def not_yet() -> HttpResponse:
+    """What a program is told before anybody has set the desk up."""
+    from safeconduct_desk.api._ground import problem  # the API's own doors are in there
+
+    told = problem(503, "This desk is not set up yet. Whoever runs it opens its set-up page first; then try again.")
+    told["Retry-After"] = "60"
+    return told
+
+
 class Doors:
     """Nothing is shown before the desk is set up, except how to do that; no view without a door; nothing is cached."""
 
@@ -102,7 +112,7 @@ class Doors:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path.startswith(OPEN_PREFIXES) and not Community.is_set_up():
-            return redirect("set-up")
+            return not_yet() if request.path.startswith(API_PREFIX) else redirect("set-up")
         response = self._get_response(request)
         if not response.has_header("Cache-Control"):
             add_never_cache_headers(response)

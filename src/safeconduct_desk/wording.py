@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy
 
 from safeconduct.discover import plugins
 from safeconduct.home import Home
-from safeconduct.model import Item, Json, Kind
+from safeconduct.model import Basis, Item, Json, Kind
+from safeconduct.policy.rules import BROKEN, NOT_ASSESSED
 from safeconduct.screening.fields import fields
 from safeconduct.screening.links import links_of
 from safeconduct.screening.texts import Text
@@ -28,12 +29,33 @@ LONGEST = 20_000  # letters of one field that are shown
 _DECEIVING = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e0fff]")
 _MIND = re.compile(r"\*\*Mind\*\*\s*(.*?)(?:\n\s*\n|\Z)", re.DOTALL)
 CONFIDENCE = {1: gettext_lazy("perhaps"), 2: gettext_lazy("probably"), 3: gettext_lazy("surely")}
+GUESSED = {**CONFIDENCE, 3: gettext_lazy("very probably")}  # nothing that is guessed is sure
 BASES = {
-    "exact": gettext_lazy("exactly this was found"),
-    "perceptual": gettext_lazy("it looks like something known"),
-    "statistical": gettext_lazy("a guess from counting"),
-    "third-party": gettext_lazy("others say so"),
+    "exact": gettext_lazy("exactly what was looked for stands there"),
+    "perceptual": gettext_lazy("it looks like a picture on the list"),
+    "statistical": gettext_lazy("a guess from patterns and numbers"),
+    "third-party": gettext_lazy("others say so; nobody here checked it"),
 }
+_LIST, _COUNTED = gettext_lazy("the server’s name is on the list"), gettext_lazy("counted")
+_SEEN, _SAID = gettext_lazy("seen in the file itself"), gettext_lazy("its own record says so")
+EXACTLY = {
+    "known-media": gettext_lazy("the file is on the list, byte for byte"),
+    "refused-before": gettext_lazy("the same bytes, or the same address"),
+    "taken-back-before": gettext_lazy("the same bytes, or the same address"),
+    "listed-domain": _LIST, "shortener": _LIST,
+    "phrase": gettext_lazy("the words stand there; what they mean there, only a reader knows"),
+    "personal-data": gettext_lazy("what has this form stands there"),
+    "duplicate": gettext_lazy("the same stands earlier in this archive"),
+    "many-links": _COUNTED, "many-mentions": _COUNTED, "burst": _COUNTED, "totals-mismatch": _COUNTED,
+    "old": gettext_lazy("reckoned from the date it says"),
+    "future-dated": gettext_lazy("reckoned from the date it says"),
+    "image": _SEEN, "video": _SEEN, "audio": _SEEN, "large-media": _SEEN, "location-in-media": _SEEN,
+    "other-file": _SEEN, "unreadable-media": gettext_lazy("it was tried, and failed"),
+    "direct": _SAID, "followers-only": _SAID, "edited": _SAID, "poll": _SAID, "not-the-author": _SAID,
+    "others-words": _SAID, "impossible-date": _SAID, "no-alt-text": _SAID,
+    "orphan-reply": gettext_lazy("looked for in this archive"),
+    "missing-media": gettext_lazy("looked for in this archive"),
+}  # fmt: skip
 VIEWS = {
     "plain": gettext_lazy("as written"),
     "folded": gettext_lazy("without regard to capitals and signs"),
@@ -153,14 +175,26 @@ def said(findings: Sequence[Mapping[str, Json]]) -> list[dict[str, str]]:
         {
             "criterion": str(one["criterion"]),
             "reason": _plainly(str(one["reason"])),
-            "sure": str(CONFIDENCE.get(int(one["confidence"]), "")),
-            "basis": str(BASES.get(str(one["basis"]), one["basis"])),
+            "sure": sure(one),
             "views": ", ".join(
                 dict.fromkeys(str(VIEWS.get(view, view)) for *_, view in one["evidence"] if view)
             ),
         }
         for one in findings
     ]  # fmt: skip
+
+
+def sure(finding: Mapping[str, Json]) -> str:
+    """How sure this is and on what it rests, as a half sentence: "probably: a guess from patterns and numbers"."""
+    criterion, basis = str(finding["criterion"]), str(finding["basis"])
+    if criterion == BROKEN:
+        return str(_("not known: the check broke"))
+    if finding["value"] == NOT_ASSESSED:
+        return str(_("not known: it could not be looked at"))
+    exact = basis == Basis.EXACT
+    degree = (CONFIDENCE if exact else GUESSED).get(int(finding["confidence"]), "")
+    ground = EXACTLY.get(criterion) if exact else None
+    return f"{degree}: {BASES.get(basis, basis) if ground is None else ground}"
 
 
 def mind(criterion: str) -> str:

@@ -14,7 +14,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from safeconduct_desk import published, tokens
+from safeconduct_desk import intake, published, tokens
+from safeconduct_desk.api import description
 from safeconduct_desk.models import Act, Appeal, Arrival, Community, Labour, Member, PolicyVersion, Role, Token
 
 ROOT = "/api/v1/"
@@ -60,6 +61,19 @@ def test_only_the_digest_of_a_token_is_kept(carol: User) -> None:
     assert token.digest == hashlib.sha256(secret.encode()).hexdigest()
     assert secret not in json.dumps(list(Token.objects.values()), default=str)
     assert secret not in json.dumps(list(Act.objects.values()), default=str)
+
+
+@pytest.mark.django_db
+def test_before_the_desk_is_set_up_a_program_is_told_so() -> None:
+    for path in ("arrivals", "openapi.json", "screen"):
+        response = Client().post(ROOT + path) if path == "screen" else Client().get(ROOT + path)
+        assert "not set up yet" in is_problem(response, 503)["detail"]
+        assert int(response["Retry-After"]) >= 60
+
+
+def test_the_description_names_the_largest_piece_that_is_taken() -> None:
+    operation = description.desk.get_openapi_schema()["paths"][f"{ROOT}arrivals/{{name}}/file"]["patch"]
+    assert f"at most {intake.LARGEST_PIECE / 2**20:.0f} MiB at once" in operation["description"]
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic abc", "Bearer scd_" + "a" * 43, "Bearer \udc80"])

@@ -211,3 +211,33 @@ def test_a_look_tells_nothing_to_who_has_only_the_database(screened: Arrival, ca
     assert looks.content_of(item) != look.mark
     Look.objects.update(at=timezone.now() - timedelta(days=2))
     assert looks.seen_before(carol.member, [look.mark])
+
+
+@pytest.mark.parametrize(
+    ("criterion", "basis", "confidence", "words"),
+    [
+        ("known-media", "exact", 3, "surely: the file is on the list, byte for byte"),
+        ("listed-domain", "exact", 3, "surely: the server’s name is on the list"),
+        ("phrase", "exact", 3, "surely: the words stand there; what they mean there, only a reader knows"),
+        ("phrase", "statistical", 2, "probably: a guess from patterns and numbers"),
+        ("hidden-text", "statistical", 3, "very probably: a guess from patterns and numbers"),
+        ("similar-media", "perceptual", 2, "probably: it looks like a picture on the list"),
+        ("ai-label", "third-party", 3, "very probably: others say so; nobody here checked it"),
+        ("of-a-plug-in", "exact", 1, "perhaps: exactly what was looked for stands there"),
+        ("broken-criterion", "exact", 3, "not known: the check broke"),
+    ],
+)
+def test_how_sure_a_finding_is_goes_by_what_it_rests_on(
+    criterion: str, basis: str, confidence: int, words: str
+) -> None:
+    finding = {
+        "criterion": criterion,
+        "basis": basis,
+        "confidence": confidence,
+        "value": "",
+        "reason": "",
+        "evidence": (),
+    }
+    assert wording.sure(finding) == words
+    assert wording.said([finding])[0]["sure"] == words
+    assert wording.sure({**finding, "value": "not assessed"}).startswith("not known")

@@ -126,6 +126,12 @@ def test_the_parts_of_one_bar_fill_it_and_lie_side_by_side(rows: list[tuple[str,
         assert sum(places[-1]) == pytest.approx(100, abs=0.02)
 
 
+def test_a_share_of_nothing_is_nothing_and_every_other_is_more() -> None:
+    parts = desk.one_bar([("most", 98_749), ("some", 1_000), ("few", 250), ("one", 1), ("none", 0)])["parts"]
+    assert [part["percent"] for part in parts] == ["99", "1", "0.3", "< 0.1", "0"]
+    assert [part["percent"] for part in desk.one_bar([("none", 0)])["parts"]] == ["0"]
+
+
 def test_what_is_more_than_nothing_can_be_seen_among_giants() -> None:
     heights = [
         shape["height"] for shape in desk.bars([("2019", 1), ("2020", 0), ("2021", 10**6)], upright=True)["shapes"]

@@ -62,8 +62,11 @@ def go_live(client: Client, made: PolicyVersion, **given: str) -> Any:
 
 
 def test_the_page_says_what_each_rule_did(screened: Arrival, carol: User, client_of: ClientOf) -> None:
-    said = read(client_of(carol), "/policy/")
+    page = client_of(carol).get("/policy/").content
+    said = words(page)
     policy = parse_policy(PolicyVersion.objects.get().text)
+    bold = set(re.findall(r'<th scope="row"[^>]*>([^<]*)</th>', page.decode()))
+    assert {rule.id for rule in policy.rules} <= bold, "of a rule only its name is bold"
     counts = {one.rule.id: one for one in workbench.did(policy)}
     assert len(counts) == len(policy.rules)
     assert all(re.sub(r"\\s+", " ", sentence(rule, workbench.usual_breaker(policy))) in said for rule in policy.rules)

@@ -19,6 +19,13 @@ from safeconduct_desk.models import Arrival, Community
 
 router = Router()
 OFFER = needs("arrivals:offer")
+AT_ONCE = f"{intake.LARGEST_PIECE >> 20} MiB"
+SENDING = f"""
+The next bytes of the file, as they are (`application/octet-stream`, at most {AT_ONCE} at once).
+
+With `Content-Digest: sha-256=:…:` (RFC 9530) they are checked before they are kept. A piece that does not fit on is a
+409 whose `offset` says where to go on.
+"""
 BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
@@ -73,17 +80,13 @@ def upload(request: HttpRequest, name: Name) -> dict[str, Any]:
 
 @router.patch(
     "arrivals/{name}/file", auth=OFFER, response=Upload, operation_id="send_piece",
-    openapi_extra={"requestBody": {"required": True, "content": BYTES}},
+    openapi_extra={"requestBody": {"required": True, "content": BYTES}}, description=SENDING,
 )  # fmt: skip
 def send(request: HttpRequest, name: Name, piece: Query[Piece]) -> dict[str, Any]:
-    """The next bytes of the file, as they are (`application/octet-stream`, at most 64 MiB at once).
-
-    With `Content-Digest: sha-256=:…:` (RFC 9530) they are checked before they are kept. A piece that does not fit on
-    is a 409 whose `offset` says where to go on.
-    """
+    """The next bytes of the file."""
     arrival = _own(request, name)
     if int(request.headers.get("Content-Length") or 0) > intake.LARGEST_PIECE:
-        raise Problem(413, f"Send at most {intake.LARGEST_PIECE >> 20} MiB at once.")
+        raise Problem(413, f"Send at most {AT_ONCE} at once.")
     data = request.read(intake.LARGEST_PIECE)
     digest = _digest(request.headers.get("Content-Digest", ""))
     offset = intake.chunk(arrival, piece.offset, data, digest=digest, whole=piece.sha256)

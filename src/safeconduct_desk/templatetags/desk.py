@@ -223,11 +223,18 @@ def _parts(shown: list[tuple[str, float]]) -> list[dict[str, Any]]:
     for place, (name, value) in enumerate(shown):
         share = 100 * value / whole
         x = 100 - done - share if get_language_bidi() else done
-        percent = number_format(share, decimal_pos=0 if share >= 1 or not value else 1) if share >= 0.1 else "< 0.1"
         parts.append({"label": name, "value": value, "x": f"{x:.3f}%", "width": f"{share:.3f}%", "n": place,
-                      "percent": percent})  # fmt: skip
+                      "percent": _percent(share)})  # fmt: skip
         done += share
     return parts
+
+
+def _percent(share: float) -> str:
+    """Nothing is nothing; what is there, however little, is more."""
+    if 0 < share < 0.1:
+        return "< 0.1"
+    places = 1 if 0 < share < 1 else 0
+    return str(number_format(round(share, places), decimal_pos=places))  # it would cut what it is not given rounded
 
 
 def _pairs(rows: Rows) -> list[tuple[str, float]]:
