@@ -166,6 +166,10 @@ def signed(body: bytes, signature: str) -> bool:
 def flagged(arrival: Arrival | None = None) -> list[Flagged]:
     """Open reports by import, most items first."""
     waiting = Notice.objects.filter(closed_at=None).exclude(arrival=None)
+    if arrival is not None:  # its person's reports are counted too, whatever import they are about
+        if not waiting.filter(arrival=arrival).exists():
+            return []
+        waiting = waiting.filter(arrival__person=arrival.person_id)
     rows = list(waiting.select_related("arrival__person"))
     of_person = Counter(
         person for person, _pk, _n in {(row.arrival.person_id, row.arrival_id, row.n) for row in rows if row.arrival}

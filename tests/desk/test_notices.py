@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from safeconduct_desk import approvals, custody, delivering, jobs, notices
 from safeconduct_desk.models import Act, Approval, Arrival, Community, Notice
@@ -65,13 +67,21 @@ def test_a_report_finds_the_import_and_the_item(delivered: Arrival, server: Stan
     assert notices.received("https://garden.example/@bob/1").arrival is None
 
 
-def test_41_posts_all_from_one_import_are_one_sentence(delivered: Arrival, server: StandIn) -> None:
+def test_41_posts_all_from_one_import_are_one_sentence(delivered: Arrival, server: StandIn, bob: User) -> None:
     for post in server.posts()[:41]:
         notices.received(post["url"])
     notices.received(server.posts()[0]["url"], "again")
     (one,) = notices.flagged()
     assert (len(one.items), one.reports) == (41, 42)
     assert one.sentence == "41 items of this person are reported, all from this import."
+    other = Arrival.objects.create(person=bob, state=State.APPLIED)
+    Notice.objects.create(thing="x", arrival=other, n=1)
+    quiet = Arrival.objects.create(person=bob, state=State.APPLIED)
+    with CaptureQueriesContext(connection) as asked:
+        assert notices.flagged(delivered) == [one]
+        assert notices.flagged(quiet) == []
+    assert len(asked) == 3, "one import's page reads no report about somebody else's"
+    assert f'person_id" = {delivered.person_id}' in asked[1]["sql"]
 
 
 def test_gotosocials_reports_are_polled_once_each_over_pages(delivered: Arrival, server: StandIn) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from django.contrib.auth.models import User
 from safeconduct.steps.trace import Query, Traced, journey, trace
 from safeconduct_desk import custody, jobs, notices
 from safeconduct_desk.models import Act, Approval, Arrival
+from safeconduct_desk.templatetags.desk import named
 from tests.desk.conftest import ClientOf
 
 State = Arrival.State
@@ -114,12 +116,25 @@ def test_the_audit_says_who_did_what_and_that_the_journal_is_whole(
 ) -> None:
     assert client_of(carol).get("/audit/").status_code == 403, "for leads"
     client = client_of(erin)
+    group = delivered.groups.all()[0]
     custody.act(erin.member, "looked", delivered, n=3)
-    page = client.get("/audit/").content.decode()
+    custody.act(erin.member, "decided", delivered, group=group.pk, action="quarantine", items=group.count)
+    custody.act(None, "delay over: rollback", delivered)
+    custody.act(erin.member, "handed over", delivered, to=carol.member.pk)
+    page = unescape(client.get("/audit/").content.decode())
     assert "looked" in page
-    assert "n: 3" in page
+    assert "item: 3" in page, "what has no sentence yet is told all the same"
+    count = f"{group.count} item" + ("s" if group.count > 1 else "")
+    assert f"answered the question about {count}: {named(group.criterion)} (rule {group.rule}) with: quarantine" in page
+    assert "nobody had stopped it: began to take back what was delivered of this import" in page
+    assert "handed the import over to carol" in page
+    assert "group: " not in page
+    assert "delay over: rollback" not in page
     journal = client.get(f"/audit/{delivered.name}/").content.decode()
     assert "nothing is missing or changed" in journal
+    assert "handed the import over to carol" in journal
+    assert "It was delivered." in journal
+    assert "desk:" not in journal
     with sqlite3.connect(folder / "home" / "safeconduct.db") as file:
         file.execute("DROP TRIGGER entries_stay")
         file.execute("UPDATE entries SET event = 'undone' WHERE seq = 5")

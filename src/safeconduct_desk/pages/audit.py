@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from safeconduct.errors import CustodyError
 from safeconduct.model import Json
+from safeconduct_desk import deeds
 from safeconduct_desk.custody import home
 from safeconduct_desk.delivering import transfers
 from safeconduct_desk.doors import arrival_for, door
@@ -32,7 +33,9 @@ def view(request: HttpRequest) -> HttpResponse:
         acts = acts.filter(arrival__name=name)
     page = Paginator(acts, ON_A_PAGE).get_page(request.GET.get("page"))
     delivered = Arrival.objects.exclude(transfer="").order_by("-changed")[:50]
-    return render(request, "desk/audit.html", {"rows": page, "page": page, "name": name, "delivered": delivered})
+    names = deeds.Names(page)
+    rows = [(one, deeds.told(one, names)) for one in page]
+    return render(request, "desk/audit.html", {"rows": rows, "page": page, "name": name, "delivered": delivered})
 
 
 @require_safe
@@ -56,7 +59,10 @@ def _chain(transfer: str, entries: Iterator[Mapping[str, Json]]) -> dict[str, ob
                 last = last[-SHOWN:]
     except CustodyError as error:
         wrong = str(error)
-    return {"transfer": transfer, "count": count, "wrong": wrong, "entries": list(islice(reversed(last), SHOWN))}
+    shown = list(islice(reversed(last), SHOWN))
+    names = deeds.Names(Act(detail=dict(one["detail"])) for one in shown)
+    rows = [(one, deeds.happened(one, names)) for one in shown]
+    return {"transfer": transfer, "count": count, "wrong": wrong, "entries": rows}
 
 
 urls = [

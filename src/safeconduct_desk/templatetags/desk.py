@@ -150,12 +150,6 @@ def plain(text: object) -> str:
     return TURNING.sub("\N{REPLACEMENT CHARACTER}", str(text))
 
 
-@register.filter
-def pairs(detail: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Keys and values.  A template's own ``detail.items`` is the value under "items" where there is such a key."""
-    return list(detail.items())
-
-
 @register.simple_tag
 def action(name: object) -> SafeString:
     """An action as a shape and a word, never as a colour alone."""
