@@ -22,8 +22,8 @@ from safeconduct.screening.html import reading
 from safeconduct.steps.inspect import Inspection
 from safeconduct.steps.plan import item_name
 from safeconduct.steps.report import inspection_report
-from safeconduct.steps.verdicts import Verdicts
 from safeconduct_desk import budgets, shapes
+from safeconduct_desk.backtest import alone
 from safeconduct_desk.custody import home
 from safeconduct_desk.grouping import JOIN, WHOLE, Asked, Cluster, clusters, key_of
 from safeconduct_desk.models import Arrival, Community, Group, Held, PolicyVersion
@@ -257,24 +257,5 @@ def _presets(opened: Home, source: Source) -> dict[str, dict[str, int]]:
     """How many items each preset would accept, limit, hold and refuse: all of them asked in one pass."""
     chosen = {name: read_policy(name) for name in preset_files()}
     with inspected(opened, source, list(chosen.values()), as_of=datetime.now(UTC)) as inspection:
-        told = {name: _under(inspection, policy) for name, policy in chosen.items()}
+        told = {name: Counter(map(int, alone(inspection, policy).actions)) for name, policy in chosen.items()}
     return {name: {action.name.lower(): counts[action] for action in Action} for name, counts in told.items()}
-
-
-def _under(inspection: Inspection, policy: Policy) -> Counter[Action]:
-    """What this policy alone would do with the items of an inspection that asked its questions."""
-    census, spool = inspection.census, inspection._spool
-    verdicts, before = Verdicts([policy], census), census.touched
-    touched: Counter[str] = Counter()
-    for numbers, findings in verdicts.alike(spool):
-        for rule in verdicts.spoken(int(numbers[0]), findings)[0]:
-            touched[rule] += len(numbers)
-    counts: Counter[Action] = Counter()
-    census.touched = touched
-    try:
-        for numbers, findings in verdicts.alike(spool):
-            counts[verdicts.decision(int(numbers[0]), findings).action] += len(numbers)
-    finally:
-        census.touched = before
-    counts[Action.ACCEPT] += inspection.tally.items - counts.total()
-    return counts

@@ -68,14 +68,9 @@ def undo(
 
 
 def hide(
-    home: Home,
-    plan: Plan,
-    transfer: Transfer,
-    destination: Destination,
-    numbers: Iterable[int] | None = None,
-    *,
+    home: Home, plan: Plan, transfer: Transfer, destination: Destination, numbers: Iterable[int] | None = None, *,
     sleep: Sleep,
-) -> int | None:
+) -> int | None:  # fmt: skip
     """Hide what ``transfer`` delivered (all of it, or these items): nobody outside sees it from now on (law 10).
 
     Returns how many items, or ``None`` if this destination cannot hide.  Raises ``Busy``.
@@ -84,14 +79,9 @@ def hide(
 
 
 def show(
-    home: Home,
-    plan: Plan,
-    transfer: Transfer,
-    destination: Destination,
-    numbers: Iterable[int] | None = None,
-    *,
+    home: Home, plan: Plan, transfer: Transfer, destination: Destination, numbers: Iterable[int] | None = None, *,
     sleep: Sleep,
-) -> int | None:
+) -> int | None:  # fmt: skip
     """Put what was hidden back in sight, as it was.  As ``hide`` in everything else."""
     return _sight(home, plan, transfer, destination, numbers, sleep, "shown")
 

@@ -21,20 +21,6 @@ AGREE = needs("arrivals:decide")  # whoever decides about imports may be the sec
 LARGEST = 2**63 - 1
 
 
-class Version(Schema):
-    """One version: its text (TOML), and what it says as sentences."""
-
-    id: int
-    name: str
-    digest: str
-    state: str
-    because: str
-    created: datetime
-    lived: datetime | None
-    text: str
-    sentences: list[str]
-
-
 class Brief(Schema):
     """One version without its text."""
 
@@ -45,6 +31,13 @@ class Brief(Schema):
     because: str
     created: datetime
     lived: datetime | None
+
+
+class Version(Brief):
+    """One version: its text (TOML), and what it says as sentences."""
+
+    text: str
+    sentences: list[str]
 
 
 class Versions(Schema):
