@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from django.db.models import Count, Sum
+from django.db.models.functions import TruncMonth
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -136,19 +137,37 @@ def _rules(names: Sequence[str], arrivals: Iterable[Arrival]) -> list[tuple[str,
     return [(rule, hits[rule].total(), _by_month(names, hits[rule])) for rule in most]
 
 
+def work(since: date | None = None) -> list[dict[str, Any]]:
+    """Review of all together by month: ``month``, ``seconds``, ``decisions``, ``saved``, oldest month first.
+
+    A month in which fewer than ``FEWEST`` people worked is left out, for programs too: it would say something of one.
+    """
+    given = Labour.objects.filter(day__gte=since) if since else Labour.objects.all()
+    rows = (
+        given.order_by().annotate(month=TruncMonth("day")).values("month")
+        .annotate(time=Sum("seconds"), said=Sum("decisions"), spared=Sum("saved"),
+                  people=Count("member", distinct=True))
+        .filter(people__gte=FEWEST).order_by("month")
+    )  # fmt: skip
+    return [
+        {"month": f"{row['month']:%Y-%m}", "seconds": row["time"], "decisions": row["said"], "saved": row["spared"]}
+        for row in rows
+    ]
+
+
 def _minutes(names: Sequence[str], since: date) -> list[tuple[str, int]]:
-    """Minutes of all together by month; a month in which fewer than three people worked is left out."""
-    seconds, people = Counter[str](), defaultdict[str, set[int]](set)
-    for member, day, spent in Labour.objects.filter(day__gte=since).values_list("member", "day", "seconds"):
-        seconds[day.strftime("%Y-%m")] += spent
-        people[day.strftime("%Y-%m")].add(member)
-    kept = {name: round(seconds[name] / 60) for name in seconds if len(people[name]) >= FEWEST}
+    kept = {row["month"]: round(row["seconds"] / 60) for row in work(since)}
     return _by_month(names, kept) if kept else []
 
 
+def answers(since: datetime | None = None) -> dict[bool | None, int]:
+    """How many appeals are open (``None``), were turned down (``True``: the decision stands) and were right."""
+    rows = Appeal.objects.filter(created__gte=since) if since else Appeal.objects.all()
+    return dict(rows.order_by().values_list("upheld").annotate(Count("pk")))
+
+
 def _appeals(since: datetime) -> list[tuple[str, int]]:
-    rows = Appeal.objects.filter(created__gte=since).values_list("upheld").annotate(Count("pk"))
-    counts: dict[bool | None, int] = dict(rows)
+    counts = answers(since)
     words = {None: _("still open"), True: _("the decision stands"), False: _("the decision was changed")}
     return [(words[key], counts.get(key, 0)) for key in (None, True, False)] if counts else []
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from safeconduct_desk import intake, published, tokens
 from safeconduct_desk.api import description
 from safeconduct_desk.models import Act, Appeal, Arrival, Community, Labour, Member, PolicyVersion, Role, Token
+from tests.desk.conftest import somebody
 
 ROOT = "/api/v1/"
 PROBLEM = "application/problem+json"
@@ -370,7 +371,12 @@ def test_the_numbers_of_the_community_sum_up(call: Call, screened: Arrival, caro
     assert (month["imports"], month["items"], month["held"]) == (2, screened.items, screened.held)
     assert month["states"] == {"waiting": 1, "refused": 1}
     assert sum(one["items"] for one in said["rules"]) == sum(screened.groups.values_list("count", flat=True))
-    assert said["work"] == [{"month": month["month"], "seconds": 90, "decisions": 3, "saved": 0}]
+    assert said["work"] == [], "it would say how much one of them worked"
+    for name in ("dora", "erna"):
+        other = somebody(name, Role.MODERATOR).member
+        Labour.objects.create(member=other, day=timezone.now().date(), seconds=30, saved=2)
+    work = call(carol, "get", "trends").json()["work"]
+    assert work == [{"month": month["month"], "seconds": 150, "decisions": 3, "saved": 4}]
     assert said["appeals"] == {"open": 0, "upheld": 0, "reversed": 1}
     assert {"origin": "old.example", "imports": 1} in said["origins"]
     assert "alice" not in json.dumps(said)

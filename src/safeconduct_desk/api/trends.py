@@ -9,8 +9,9 @@ from django.db.models.functions import TruncMonth
 from django.http import HttpRequest
 from ninja import Router, Schema
 
+from safeconduct_desk import trends as counted
 from safeconduct_desk.api._ground import needs
-from safeconduct_desk.models import Appeal, Arrival, Group, Labour
+from safeconduct_desk.models import Arrival, Group
 
 router = Router()
 ORIGINS = 50  # the most frequent
@@ -36,7 +37,10 @@ class Spoke(Schema):
 
 
 class Work(Schema):
-    """Review in one month, of all who work here together: seconds, decisions, items decided without being opened."""
+    """Review in one month, of all who work here together: seconds, decisions, items decided without being opened.
+
+    A month in which fewer than three people worked is left out.
+    """
 
     month: str
     seconds: int
@@ -75,7 +79,7 @@ def trends(request: HttpRequest) -> dict[str, Any]:
     origins = Arrival.objects.exclude(origin="").order_by().values("origin").annotate(imports=Count("pk"))
     return {
         "months": _months(), "origins": list(origins.order_by("-imports", "origin")[:ORIGINS]), "rules": _rules(),
-        "work": _work(),
+        "work": counted.work(),
         "appeals": _appeals(),
     }  # fmt: skip
 
@@ -104,18 +108,6 @@ def _rules() -> list[dict[str, Any]]:
     return [{**row, "month": f"{row['month']:%Y-%m}"} for row in rows]
 
 
-def _work() -> list[dict[str, Any]]:
-    rows = (
-        Labour.objects.order_by().annotate(month=TruncMonth("day")).values("month")
-        .annotate(time=Sum("seconds"), said=Sum("decisions"), spared=Sum("saved")).order_by("month")
-    )  # fmt: skip
-    return [
-        {"month": f"{row['month']:%Y-%m}", "seconds": row["time"], "decisions": row["said"], "saved": row["spared"]}
-        for row in rows
-    ]
-
-
 def _appeals() -> dict[str, int]:
-    rows = Appeal.objects.order_by().values_list("upheld").annotate(Count("pk"))
-    found = dict(rows)
+    found = counted.answers()
     return {"open": found.get(None, 0), "upheld": found.get(True, 0), "reversed": found.get(False, 0)}
