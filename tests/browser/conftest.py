@@ -76,17 +76,24 @@ def canary() -> Iterator[Canary]:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    driver = started(tmp_path_factory.mktemp("chromium"))
+    yield driver
+    driver.quit()
+
+
+def started(profile: Path, **preferences: object) -> webdriver.Chrome:
+    """A Chromium of its own, with these preferences."""
     if not CHROMIUM or not DRIVER:
         pytest.skip("Chromium and its driver are not installed (Debian: apt-get install chromium chromium-driver)")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
+    options.add_experimental_option("prefs", preferences)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
-    yield driver
-    driver.quit()
+    return driver
 
 
 # Runs before every page: whatever the page tries is written down, whether or not the browser allowed it.

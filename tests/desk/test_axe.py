@@ -1,10 +1,8 @@
 """Every page of the desk in a real Chromium, before axe-core: light and dark, both directions, wide and at 320 pixels.
 
-``/gallery/`` shows every kind of field and chart.
-
-A new page is one more entry in ``PAGES``; its people are the fixtures of ``conftest``, what an address may
-name in braces is what ``world`` gives.  With ``errors``, the form that this selector finds is sent as
-it is, empty, and looked at again.
+Which pages there are is in ``places``; ``/gallery/`` shows every kind of field and chart.  Each page is loaded once and
+then looked at in every way: colours and width by the browser's own switches, direction by its attribute and the
+stylesheet of that direction, as the desk itself answers in a language that is written from right to left.
 
 ``SAFECONDUCT_SHOTS=folder`` keeps a picture of each page in each look.
 """
@@ -14,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,102 +20,40 @@ from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.test import Client
-from django.utils import timezone
+from django.urls import URLPattern, resolve
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 from selenium import webdriver
 
 from safeconduct_desk import setup
-from safeconduct_desk.models import Appeal, Approval, Arrival, Group, Question
+from safeconduct_desk.urls import urlpatterns
 from tests.browser.conftest import browser, log
+from tests.desk.places import PAGES, Page, delivered, elsewhere, people, some, world
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 SHOTS = os.environ.get("SAFECONDUCT_SHOTS", "")
-MESSY = "\u202ewren\u202c<b>@a-very-long-name-that-nobody-can-break-in-a-sensible-place.example"
-__all__ = ["browser"]
-pytestmark = pytest.mark.browser
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page to look at: its address, who looks, and which form is sent empty to see its errors."""
-
-    address: str
-    who: str = "carol"
-    errors: str = ""
-    set_up: bool = True
-
-    def __str__(self) -> str:
-        words = f"{self.who} {self.address}".strip("/ ").replace("/", "_").replace("?", "_")
-        return f"{words} errors" if self.errors else words
-
-
-PAGES = (
-    Page("/set-up/?code={code}", "", set_up=False),
-    Page("/set-up/?code={code}", "", set_up=False, errors="main form"),
-    Page("/set-up/?code=wrong", "", set_up=False),
-    Page("/"),
-    Page("/?show=mine"),
-    Page("/?show=closed", "olga"),
-    Page("/no-such-page/"),
-    Page("/gallery/", errors="form.every"),
-    Page("/sign-in/", ""),
-    Page("/sign-in/", "", errors="main form"),
-    Page("/sign-up/", ""),
-    Page("/account/", "alice"),
-    Page("/account/"),
-    Page("/account/password/", errors="main form"),
-    Page("/account/factors/"),
-    Page("/account/codes/on/"),
-    Page("/account/codes/on/", errors="main form"),
-    Page("/account/again/"),
-    Page("/account/passkeys/"),
-    Page("/account/passkeys/add/"),
-    Page("/account/receiving/"),
-    Page("/people/", "olga"),
-    Page("/people/"),
-    Page("/approvals/", "erin"),
-    Page("/appeals/"),
-    Page("/intake/", ""),
-    Page("/custody/", ""),
-    Page("/offer/", "alice"),
-    Page("/offer/choices/", "alice"),
-    Page("/mine/", "alice"),
-    Page("/offer/", "bob"),
-    Page("/offer/taken/", "alice"),
-    Page("/mine/", "bob"),
-    Page("/mine/{arrival}/", "alice"),
-    Page("/mine/{received}/", "alice"),
-    Page("/mine/{applied}/", "alice"),
-    Page("/mine/{refused}/", "alice"),
-    Page("/mine/{broken}/", "alice"),
-    Page("/mine/{offered}/file/", "alice"),
-    Page("/mine/{arrival}/question/{question}/", "alice"),
-    Page("/mine/{arrival}/question/{question}/", "alice", errors="main form"),
-    Page("/mine/{applied}/appeal/{refusal}/", "alice", errors="main form"),
-    Page("/appeals/{appeal}/"),
-    Page("/community/", "olga"),
-    Page("/community/", "olga", errors="main form"),
-    Page("/account/programs/", "olga"),
-    Page("/account/programs/", "olga", errors="main form"),
-    Page("/arrivals/{arrival}/"),
-    Page("/arrivals/{applied}/"),
-    Page("/arrivals/{broken}/"),
-    Page("/arrivals/{refused}/"),
-    Page("/arrivals/{arrival}/sample/"),
-    Page("/labour/"),
-    Page("/policy/"),
-    Page("/policy/edit/", "erin"),
-    Page("/trends/"),
-    Page("/transparency/", ""),
-    Page("/notices/"),
-    Page("/report/", "", errors="main form"),
-    Page("/audit/", "erin"),
-    Page("/trace/?q=alice@old.example"),
-    Page("/arrivals/{arrival}/groups/{group}/"),
-    Page("/arrivals/{arrival}/items/{item}/"),
-)
+__all__ = ["browser", "delivered", "elsewhere", "people", "world"]
+POST = "answers no GET"
+FILE = "a file or data, no page"
+# Addresses that show no page of their own, and why.
+NO_PAGE = {
+    **dict.fromkeys(
+        ["arrival-do", "approval-answer", "group-decide", "group-change", "invite", "mastodon-webhook",
+         "notices-answer", "person-change", "policy-hits-answer", "policy-live", "sample-draw", "sample-looked",
+         "token-revoke", "trace-open", "transfer-answer", "unlink", "upload-bytes", "webhook-change"], POST),
+    **dict.fromkeys(
+        ["gate", "gate-json", "healthz", "medium", "metrics", "mfa_download_recovery_codes", "readyz", "reasons",
+         "remainder"], FILE),
+    "policy-rule": "a GET leads back to the policy; its form is looked at where it is asked for",
+    "mfa_reauthenticate_webauthn": "needs a real passkey, which nobody of these has",
+    "mfa_login_webauthn": "data for a script; a GET leads to the page for signing in",
+    "openid_connect_login": "leads to the community's own single sign-on",
+    "openid_connect_callback": "leads on",
+    "socialaccount_signup": "a name is found by itself for who comes by single sign-on; a GET leads to signing in",
+    "server-back": "leads on; what went wrong is said on the page of ``server``",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,24 +61,39 @@ class Look:
     """How somebody looks at a page."""
 
     scheme: str
-    language: str
+    direction: str
     width: int
 
     def __str__(self) -> str:
-        return f"{self.scheme}-{self.language}-{self.width}"
+        return f"{self.scheme}-{self.direction}-{self.width}"
 
 
 # Each pair of two of these three meets at least once.
 LOOKS = (
-    Look("light", "en", 1280), Look("dark", "ar", 1280), Look("light", "ar", 320), Look("dark", "en", 320),
+    Look("light", "ltr", 1280), Look("dark", "rtl", 1280), Look("light", "rtl", 320), Look("dark", "ltr", 320),
 )  # fmt: skip
+
+
+def test_no_page_is_forgotten() -> None:
+    places = [place for place in urlpatterns if isinstance(place, URLPattern)]
+    assert len(places) > 100
+    looked = {resolve(_place(page)).url_name for page in PAGES if page.address not in ("/no-such-page/", "/gallery/")}
+    forgotten = {str(place.name) for place in places} - looked - set(NO_PAGE)
+    assert not forgotten, "one more entry in PAGES each"
+    assert not looked & set(NO_PAGE)
+    assert set(NO_PAGE) <= {place.name for place in places}
+
+
+def _place(page: Page) -> str:
+    """An address like the one that the page is at, for the resolver."""
+    at = (page.arrives or page.address).partition("?")[0]
+    return "/".join("1" if part.startswith("{") else part for part in at.split("/"))
 
 
 @pytest.fixture
 def looked_at(browser: webdriver.Chrome, settings: Settings) -> Iterator[webdriver.Chrome]:
-    """The browser, with no cookies and at its own size afterwards; the desk as if it spoke Arabic too."""
+    """The browser, with no cookies and at its own size afterwards."""
     settings.ROOT_URLCONF = "tests.desk.gallery"
-    settings.LANGUAGES = [("en", "English"), ("ar", "Arabic")]
     browser.delete_all_cookies()
     yield browser
     browser.delete_all_cookies()
@@ -152,66 +102,29 @@ def looked_at(browser: webdriver.Chrome, settings: Settings) -> Iterator[webdriv
     browser.get("about:blank")
 
 
-@pytest.fixture
-def people(request: pytest.FixtureRequest) -> dict[str, User]:
-    """Everybody, by name."""
-    return {name: request.getfixturevalue(name) for name in ("alice", "bob", "carol", "erin", "olga")}
-
-
-@pytest.fixture
-def world(people: dict[str, User], screened: Arrival) -> dict[str, str]:
-    """Imports in every state; what addresses may name: ``arrival`` waits for a decision, others by their state."""
-    alice, carol = people["alice"], people["carol"].member
-    group = screened.groups.all()[0]
-    named = {"arrival": screened.name, "group": str(group.pk), "item": str(group.members.all()[0].n)}
-    for state in Arrival.State:
-        made = Arrival.objects.create(
-            person=alice, state=state, acct=f"wren@{state}.example", filename="x.zip", items=9412, held=118, minutes=6,
-            progress={"step": "read", "done": 4000, "of": 9412}, decided_by=carol, decided_at=timezone.now(),
-            problem="The file ends too early. Ask for it again." if state == "broken" else "",
-            received_at=timezone.now(), shape=screened.shape, report=screened.report, policy=screened.policy,
-        )  # fmt: skip
-        named[str(state)] = made.name
-    Arrival.objects.create(person=alice, state="waiting", acct=MESSY, claimed_by=people["erin"].member)
-    Group.objects.filter(arrival=screened).update(excerpt=MESSY)
-    delivered = Arrival.objects.get(name=named["applied"])
-    refused = Group.objects.create(
-        arrival=delivered, key="0" * 32, rule="shop", criterion="link", sentence="Links to shops are not taken here.",
-        count=96, proposed="quarantine", action="reject", because=MESSY, decided_by=carol,
-        decided_at=timezone.now() - timedelta(hours=2), excerpt=MESSY,
-    )  # fmt: skip
-    Approval.objects.create(
-        arrival=delivered,
-        act="rollback",
-        asked_by=carol,
-        due=timezone.now() + timedelta(days=1),
-        detail={"because": MESSY},
-    )
-    asked = Question.objects.create(arrival=screened, text=f"Is {MESSY} yours?", asked_by=carol)
-    appeal = Appeal.objects.create(arrival=delivered, group=refused, text=f"It is no shop. {MESSY}")
-    return {**named, "question": str(asked.pk), "appeal": str(appeal.pk), "refusal": refused.key, "code": setup.code()}
-
-
-@pytest.mark.parametrize("page", PAGES, ids=str)
+@pytest.mark.browser
+@pytest.mark.parametrize("pages", some(), ids=lambda pages: str(pages[0]))
 def test_every_page_can_be_used_by_everybody(
-    page: Page, looked_at: webdriver.Chrome, live_server: LiveServer, request: pytest.FixtureRequest
+    pages: list[Page], looked_at: webdriver.Chrome, live_server: LiveServer, request: pytest.FixtureRequest
 ) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not here: `make axe` fetches it with npm")
-    address = live_server.url + _ready(page, looked_at, live_server, request)
-    wrong = [f"{look}: {one}" for look in LOOKS for one in _seen(looked_at, address, page, look)]
+    names = _ready(pages[0], looked_at, live_server, request)
+    wrong = [f"{page}: {one}" for page in pages for one in _seen(looked_at, live_server.url, page, names)]
     assert not wrong, "\n".join(wrong)
 
 
-def _ready(page: Page, driver: webdriver.Chrome, live_server: LiveServer, request: pytest.FixtureRequest) -> str:
-    """Everything that the page is about, and whoever opens it signed in; returns the address."""
-    names = {"code": setup.code()}
-    if page.set_up:
-        names |= request.getfixturevalue("world")
-        driver.get(f"{live_server.url}/static/desk/icon.svg")
-        if page.who:
-            _sign_in(driver, request.getfixturevalue("people")[page.who])
-    return page.address.format(**names)
+def _ready(
+    page: Page, driver: webdriver.Chrome, live_server: LiveServer, request: pytest.FixtureRequest
+) -> dict[str, str]:
+    """Everything that the page is about, and whoever opens it signed in; returns what addresses may name."""
+    if not page.set_up:
+        return {"code": setup.code()}
+    names: dict[str, str] = request.getfixturevalue("delivered" if page.delivered else "world")
+    driver.get(f"{live_server.url}{static('desk/icon.svg')}")
+    if page.who:
+        _sign_in(driver, request.getfixturevalue("people")[page.who])
+    return names
 
 
 def _sign_in(driver: webdriver.Chrome, user: User) -> None:
@@ -219,39 +132,61 @@ def _sign_in(driver: webdriver.Chrome, user: User) -> None:
     client.force_login(user)
     asked = HttpRequest()
     asked.session = client.session
-    record_authentication(asked, user, method="password")  # a moment ago, so nothing asks for it again
+    record_authentication(
+        asked, user, method="password", reauthenticated=True
+    )  # a moment ago, so nothing asks for it again
     asked.session.save()
     name = django_settings.SESSION_COOKIE_NAME
     driver.add_cookie({"name": name, "value": client.cookies[name].value, "path": "/"})
 
 
-def _seen(driver: webdriver.Chrome, address: str, page: Page, look: Look) -> list[str]:
-    """Everything that is wrong with a page in one look."""
-    _dress(driver, address, look)
-    driver.get(address)
+def _seen(driver: webdriver.Chrome, desk: str, page: Page, names: dict[str, str]) -> list[str]:
+    """Everything that is wrong with a page in any look."""
     log(driver, "browser")
+    opened(driver, desk, page, names)
+    driver.execute_script(AXE.read_text(encoding="utf-8"))
+    wrong = []
+    for look in LOOKS:
+        _dress(driver, look)
+        if SHOTS:
+            _shoot(driver, page, look)
+        found = [f"from elsewhere: {one}" for one in driver.execute_script(ELSEWHERE)]
+        found += [f"wider than the window: {one}" for one in driver.execute_script(TOO_WIDE)]
+        wrong += [f"{look}: {one}" for one in found + _axe(driver)]
+    said = [one for one in log(driver, "browser") if one["level"] in {"SEVERE", "WARNING"}]
+    wrong += [f"{one['level']}: {one['message']}" for one in said if "with a status of 4" not in one["message"]]
+    return wrong + [f"refused: {one}" for one in driver.execute_script("return window.refused")]
+
+
+def opened(driver: webdriver.Chrome, desk: str, page: Page, names: dict[str, str]) -> None:
+    """The page is before us: the one that was asked for, and nothing else."""
+    if page.press and not page.who:
+        driver.delete_all_cookies()
+    _screen(driver, LOOKS[0])
+    driver.get(desk + page.address.format(**names))
+    if page.press:
+        driver.execute_script(PRESS, page.press, {key: value.format(**names) for key, value in page.write.items()})
+        driver.implicitly_wait(10)
+        driver.find_element("css selector", "html:not([data-old])")
+        driver.implicitly_wait(0)
     if page.errors:
         _send_empty(driver, page.errors)
-    if SHOTS:
-        _shoot(driver, page, look)
-    wrong = [f"refused: {one}" for one in driver.execute_script("return window.refused")]
-    said = [one for one in log(driver, "browser") if one["level"] in {"SEVERE", "WARNING"}]
-    wrong += [
-        f"{one['level']}: {one['message']}" for one in said if "responded with a status of 4" not in one["message"]
-    ]
-    wrong += [f"from elsewhere: {one}" for one in driver.execute_script(ELSEWHERE)]
-    wrong += [f"wider than the window: {one}" for one in driver.execute_script(TOO_WIDE)]
-    assert driver.execute_script("return document.documentElement.lang") == look.language, "not the desk's own page"
-    return wrong + _axe(driver)
+    at, wanted = driver.current_url.removeprefix(desk), (page.arrives or page.address).format(**names)
+    assert at.partition("?")[0] == wanted.partition("?")[0], f"{page} is not at {at}"
+    assert driver.execute_script("return document.getElementById('main') !== null"), "not the desk's own page"
 
 
-def _dress(driver: webdriver.Chrome, address: str, look: Look) -> None:
+def _screen(driver: webdriver.Chrome, look: Look) -> None:
     metrics = {"width": look.width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     feature = {"name": "prefers-color-scheme", "value": look.scheme}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": [feature]})
-    cookie = {"name": "django_language", "value": look.language, "url": address}
-    driver.execute_cdp_cmd("Network.setCookie", cookie)
+
+
+def _dress(driver: webdriver.Chrome, look: Look) -> None:
+    _screen(driver, look)
+    sheet = static("desk/desk.css" if look.direction == "ltr" else "desk/desk.rtl.css")
+    driver.execute_async_script(TURN, look.direction, sheet)
 
 
 def _send_empty(driver: webdriver.Chrome, selector: str) -> None:
@@ -262,7 +197,6 @@ def _send_empty(driver: webdriver.Chrome, selector: str) -> None:
 
 
 def _axe(driver: webdriver.Chrome) -> list[str]:
-    driver.execute_script(AXE.read_text(encoding="utf-8"))
     driver.set_script_timeout(60)
     answer: dict[str, Any] = driver.execute_async_script(RUN)
     assert "error" not in answer, answer
@@ -279,6 +213,13 @@ def _shoot(driver: webdriver.Chrome, page: Page, look: Look) -> None:
     driver.save_screenshot(str(folder / f"{page}-{look}.png"))
 
 
+PRESS = """
+document.documentElement.dataset.old = "yes";
+const button = document.querySelector(arguments[0]);
+for (const [name, value] of Object.entries(arguments[1])) button.form.elements[name].value = value;
+button.form.noValidate = true;
+button.click();
+"""
 EMPTY = """
 const form = document.querySelector(arguments[0]);
 for (const field of form.querySelectorAll("input:not([type=hidden]), textarea")) {
@@ -286,6 +227,17 @@ for (const field of form.querySelectorAll("input:not([type=hidden]), textarea"))
 }
 form.noValidate = true;
 (form.querySelector("button, [type=submit]")).click();
+"""
+TURN = """
+const [direction, sheet, done] = arguments, root = document.documentElement;
+const now = document.querySelector("link[rel=stylesheet]");
+root.dir = direction;
+root.lang = direction === "rtl" ? "ar" : "en";
+if (!now || now.href === new URL(sheet, location).href) return done();
+const other = now.cloneNode();
+other.addEventListener("load", () => { now.remove(); done(); });
+other.href = sheet;
+now.after(other);
 """
 ELSEWHERE = """
 const loaded = performance.getEntriesByType("resource").map((one) => one.name);

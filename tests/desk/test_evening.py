@@ -1,5 +1,7 @@
 """A moderator's first evening: the desk as people start it, a real Chromium, a server that takes what is accepted.
 
+The same story is told by mouse and by keyboard alone, with JavaScript and without it (``hands``).
+
 Nothing is set up before: an empty folder, ``safeconduct desk`` with its own worker, Alice's sample archive, and a
 stand-in for GoToSocial on this machine.  Everything is done with what the pages offer.
 
@@ -29,7 +31,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from safeconduct.sample import build
 from safeconduct.sample._people import MALLORY
 from safeconduct.sample._specials import _DISGUISES, PHRASE
-from tests.browser.conftest import browser, log
+from tests.browser.conftest import browser, log, started
+from tests.desk.hands import Keyboard, Mouse, skips
 from tests.journeys.stand_in import TOKEN, StandIn
 
 __all__ = ["browser"]
@@ -48,8 +51,9 @@ BAD = {"listed-phrase", "listed-host", "hidden-text", "not-yours", "from-the-fut
 class Evening:
     """The browser at the desk; counts every button that decides something."""
 
-    def __init__(self, driver: webdriver.Chrome, desk: str) -> None:
-        self.driver, self.desk, self.decisions, self._pictures = driver, desk, 0, 0
+    def __init__(self, driver: webdriver.Chrome, desk: str, hands: Mouse | Keyboard) -> None:
+        self.driver, self.desk, self.hands = driver, desk, hands
+        self.decisions, self._pictures = 0, 0
 
     def open(self, path: str) -> None:
         self.driver.get(path if path.startswith("http") else f"{self.desk}{path}")
@@ -64,14 +68,11 @@ class Evening:
 
     def write(self, **fields: str) -> None:
         for name, value in fields.items():
-            box = self.driver.find_element(By.NAME, name)
-            if box.get_attribute("type") != "file":
-                box.clear()
-            box.send_keys(value)
+            self.hands.write(self.driver.find_element(By.NAME, name), value)
 
     def tick(self, name: str, value: str = "") -> None:
         chosen = f"[name='{name}']" + (f"[value='{value}']" if value else "")
-        self.driver.execute_script("arguments[0].click()", self.driver.find_element(By.CSS_SELECTOR, chosen))
+        self.hands.tick(self.driver.find_element(By.CSS_SELECTOR, chosen))
 
     def press(self, words: str) -> None:
         """The button or link with these words; then wait for another page."""
@@ -84,7 +85,7 @@ class Evening:
 
     def _go(self, what: WebElement) -> None:
         self.driver.execute_script("document.documentElement.dataset.old = 'yes'")
-        what.click()
+        self.hands.press(what)
         new = "return document.readyState === 'complete' && !document.documentElement.dataset.old"
         WebDriverWait(self.driver, 30).until(lambda now: now.execute_script(new))
         assert "Server Error" not in self.driver.title
@@ -128,9 +129,35 @@ def server() -> Iterator[StandIn]:
         yield place
 
 
+@pytest.fixture(scope="module")
+def scriptless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """A Chromium in which pages may run nothing."""
+    driver = started(
+        tmp_path_factory.mktemp("scriptless"), **{"profile.managed_default_content_settings.javascript": 2}
+    )
+    yield driver
+    driver.quit()
+
+
+WAYS = (
+    pytest.param(("browser", Mouse), id="mouse"),
+    pytest.param(("scriptless", Mouse), id="mouse, no JavaScript", marks=pytest.mark.prove),
+    pytest.param(("browser", Keyboard), id="keyboard", marks=pytest.mark.prove),
+    pytest.param(("scriptless", Keyboard), id="keyboard, no JavaScript"),
+)
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> tuple[webdriver.Chrome, type[Mouse | Keyboard]]:
+    """The browser, and what it is used with."""
+    name, hands = request.param
+    return request.getfixturevalue(name), hands
+
+
 @pytest.fixture
-def evening(tmp_path: Path, browser: webdriver.Chrome) -> Iterator[Evening]:
+def evening(tmp_path: Path, way: tuple[webdriver.Chrome, type[Mouse | Keyboard]]) -> Iterator[Evening]:
     """The desk in an empty folder, at the address that its terminal prints."""
+    browser, hands = way
     folder, said = tmp_path / "carols-desk", tmp_path / "terminal"
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
@@ -149,7 +176,7 @@ def evening(tmp_path: Path, browser: webdriver.Chrome) -> Iterator[Evening]:
         browser.delete_all_cookies()
         browser.set_window_size(1100, 1000)
         log(browser, "browser")
-        made = Evening(browser, f"http://127.0.0.1:{port}")
+        made = Evening(browser, f"http://127.0.0.1:{port}", hands(browser))
         made.open(found[0].decode())
         yield made
     finally:
@@ -185,7 +212,7 @@ def set_up(at: Evening, server: StandIn) -> None:
     at.write(community="Garden", contact="carol@garden.example", place=server.url, name="carol", password=PASSWORD)
     at.tick("kind", "gotosocial")
     at.tick("loopback")
-    at.driver.find_element(By.XPATH, "//summary[contains(., 'One account for everything')]").click()
+    at.hands.press(at.driver.find_element(By.XPATH, "//summary[contains(., 'One account for everything')]"))
     at.write(token=TOKEN)
     at.press("Open the desk")
     assert at.path == "/", at.text
@@ -209,8 +236,10 @@ def offer(at: Evening, archive: Path) -> str:
     at.press("Go on to your file")
     at.picture("upload")
     name = at.path.strip("/").split("/")[1]
-    at.driver.find_element(By.NAME, "file").send_keys(str(archive))
-    at.driver.find_element(By.XPATH, "//button[contains(., 'Send the file')]").click()
+    silent = bool(at.driver.find_elements(By.CSS_SELECTOR, "noscript p"))  # no elements where scripts run
+    assert silent == ("scriptless" in at.driver.capabilities["chrome"]["userDataDir"])
+    at.write(file=str(archive))
+    at.hands.press(at.driver.find_element(By.XPATH, "//button[contains(., 'Send the file')]"))
     WebDriverWait(at.driver, 60).until(lambda _driver: at.path == f"/mine/{name}/")
     at.picture("my-arrival")
     return name
@@ -265,6 +294,8 @@ def test_a_first_evening(evening: Evening, server: StandIn, tmp_path: Path) -> N
     at.sign_in("carol")
     at.until(f"/arrivals/{arrival}/", "The whole import")
     at.picture("report")
+    if isinstance(at.hands, Keyboard):
+        skips(at.hands)
     decide(at, arrival)
     at.picture("report-decided")
     at.decisions += 1

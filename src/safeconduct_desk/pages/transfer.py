@@ -51,6 +51,7 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
             "begun": begun, "remains": Counter(why for _n, why in rollback.get("leftovers", ())).most_common(),
             "held": arrival.outcome.get("held"), "rollback": rollback,
             "waiting": Approval.objects.filter(arrival=arrival, done_at=None, cancelled_at=None),
+            "polled": "HX-Request" in request.headers,
             "at_work": begun or (arrival.state in (State.APPLYING, State.UNDOING) and not arrival.stop),
         },
     )  # fmt: skip
