@@ -107,11 +107,12 @@ def prepare() -> None:
 def launch(name: str = "") -> str:
     """Make this process a worker; returns its name.  ``stop`` ends it."""
     name = name or f"{socket.gethostname()}-{os.getpid()}"
+    worker = watchdog.named(name)
     config = DBOSConfig(
         name="safeconduct-desk",
         system_database_url=system_database(),
         dbos_system_schema="dbos",
-        executor_id=name,
+        executor_id=worker,
         application_version=SHAPE,
         log_level="WARNING",
     )
@@ -119,7 +120,7 @@ def launch(name: str = "") -> str:
     DBOS.launch()
     for verb, most in QUEUES.items():
         DBOS.register_queue(verb, worker_concurrency=most, polling_interval_sec=0.5)
-    watchdog.begin(name, lambda: set(_running))
+    watchdog.begin(worker, lambda: set(_running))
     webhooks.begin()
     return name
 

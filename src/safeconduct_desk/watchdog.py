@@ -4,6 +4,8 @@ DBOS in its open form resumes only what its own executor began, so a worker that
 arrivals for ever (measured).  A worker that was only slow and wakes up again cannot write: each receiving account has a
 lease with a fencing token, and every delivery is an intent first.
 
+A worker of this very machine need not go silent first: its process is there or it is not (``kill -9`` costs seconds).
+
 One worker, the first by name of those that live, hands on and does the chores; times are the database's, because
 clocks of machines differ.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -24,6 +27,7 @@ from django.db import DatabaseError, close_old_connections
 from django.db.models.functions import Now
 
 from safeconduct.errors import SafeconductError
+from safeconduct.home import lease
 from safeconduct_desk.models import Worker
 
 BEAT = 4.0  # seconds
@@ -36,6 +40,11 @@ CHORES = {
 log = logging.getLogger("safeconduct.desk")
 _stopped = threading.Event()
 _lost: set[str] = set()
+
+
+def named(name: str) -> str:
+    """A worker's whole name: what people call it, and which process of which machine it is."""
+    return f"{name[:60]} {lease.HERE}-{os.getpid()}"
 
 
 def begin(name: str, running: Callable[[], Collection[str]] = tuple) -> None:
@@ -70,7 +79,13 @@ def beat(name: str) -> None:
 
 def alive() -> list[str]:
     """The workers that live, by name."""
-    return list(Worker.objects.filter(beat__gt=Now() - SILENT).order_by("name").values_list("name", flat=True))
+    heard = Worker.objects.filter(beat__gt=Now() - SILENT).order_by("name").values_list("name", flat=True)
+    return [name for name in heard if not _gone(name)]
+
+
+def _gone(name: str) -> bool:
+    """Is this a process of this machine that has ended?  Of other machines only silence tells."""
+    return not lease.alive(name.rpartition(" ")[2])
 
 
 def first(name: str) -> bool:
@@ -86,6 +101,8 @@ def hand_on(name: str) -> list[str]:
     for workflow in left:
         DBOS.resume_workflow(workflow)
     Worker.objects.filter(beat__lt=Now() - FORGOTTEN).delete()
+    ended = [one for one in Worker.objects.values_list("name", flat=True) if _gone(one)]
+    Worker.objects.filter(name__in=ended).delete()
     return left
 
 

@@ -5,20 +5,23 @@ The workers are real processes, the place where posts go counts them from outsid
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db.models.functions import Now
 
 from safeconduct.errors import Busy, TryAgain
 from safeconduct.home import Home, Lease
+from safeconduct.home.lease import HERE
 from safeconduct.sample import build
 from safeconduct.steps.planfile import Plan
 from safeconduct.steps.transfer import account_name
-from safeconduct_desk import jobs
-from safeconduct_desk.models import Arrival
+from safeconduct_desk import jobs, watchdog
+from safeconduct_desk.models import Arrival, Worker
 from tests.desk.prove_desk import Desk, kill, wait
 from tests.journeys.stand_in import TOKEN, StandIn
 
@@ -120,6 +123,18 @@ def test_a_server_that_is_away_is_tried_again_and_at_last_a_person_is_told(scree
         jobs._attempt(away, jobs.TRIES, screened.pk)
     screened.refresh_from_db()
     assert (screened.state, screened.problem) == (Arrival.State.BROKEN, "garden.example cannot be reached.")
+
+
+def test_a_worker_whose_process_ended_is_known_to_be_dead_before_it_goes_silent(db: None) -> None:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    mine, dead = watchdog.named("one"), f"two {HERE}-{process.pid}"
+    elsewhere = f"three another-{process.pid}"  # nobody here can tell
+    for name in (mine, dead, elsewhere):
+        watchdog.beat(name)
+    assert watchdog.alive() == sorted([mine, elsewhere])
+    Worker.objects.filter(name=elsewhere).update(beat=Now() - 2 * watchdog.SILENT)
+    assert watchdog.alive() == [mine]
 
 
 def test_a_lease_is_kept_while_its_holder_waits_and_lost_when_it_is_dead(
