@@ -7,7 +7,18 @@ import importlib
 import os
 import platform
 
-NAMES = ("reading", "screening", "stages", "inspect", "memory", "coverage", "evasion", "screen_api", "backtest")
+NAMES = (
+    "reading",
+    "screening",
+    "stages",
+    "inspect",
+    "memory",
+    "coverage",
+    "evasion",
+    "screen_api",
+    "backtest",
+    "large",
+)
 
 
 def main() -> None:
