@@ -1,8 +1,8 @@
 """One large import through a real desk: ``python -m bench large [--posts N]`` (2,000; the claim is about 100,000).
 
 A desk on SQLite with ``safeconduct worker`` as a process of its own.  Measured: the report ready; one decision over a
-group, from the press to the page that shows it; the delivery to a site; and how long until somebody outside, without any
-right there, gets none of its pages any more over HTTP once it is taken back.
+group, from the press to the page that shows it; the delivery to a site; and how long, once it is taken back, until
+somebody outside without any right there gets none of its pages any more over HTTP.
 """
 
 from __future__ import annotations
