@@ -153,7 +153,7 @@ def _served(folder: Path) -> Iterator[str]:
 def _readable(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
-            return bool(answer.status == 200)
+            return bool(answer.read())
     except urllib.error.HTTPError:
         return False
 
