@@ -81,7 +81,7 @@ def compare(opened: Home, source: Source, live: Policy, draft: Policy, as_of: da
 
 def alone(inspection: Inspection, policy: Policy) -> Outcome:
     """What this policy alone says, over an inspection that asked its questions among others."""
-    census, spool = inspection.census, inspection._spool
+    census, spool = inspection.census, inspection.spool
     verdicts, before = Verdicts([policy], census), census.touched
     own = {str(getattr(one, "question", one.name)) for one in policy.questions}
     hits, watched = Counter[str](), Counter[str]()

@@ -20,6 +20,7 @@ from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
 
 from safeconduct_desk.models import Arrival, Community, Member, Role
+from safeconduct_desk.problems import problem
 
 View = Callable[..., HttpResponse]
 API_PREFIX = "/api/"
@@ -97,8 +98,6 @@ def may_see(user: User | AnonymousUser, arrival: Arrival) -> bool:
 
 def not_yet() -> HttpResponse:
     """What a program is told before anybody has set the desk up."""
-    from safeconduct_desk.api._ground import problem  # the API's own doors are in there
-
     told = problem(503, "This desk is not set up yet. Whoever runs it opens its set-up page first; then try again.")
     told["Retry-After"] = "60"
     return told

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import numpy
@@ -17,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from safeconduct.contracts import Source
+from safeconduct.errors import SourceError
 from safeconduct.model import (
     WHOLE,
     About,
@@ -163,9 +165,19 @@ def test_findings_come_back_as_they_were(world: tuple[list[Item], list[list[Find
     things, found = world
     with TemporaryDirectory() as folder, patch.object(spools, "PAGE", 3 if tight else spools.PAGE):
         inspection = inspected(Path(folder), things, found, ())
-        assert [*inspection._spool] == [*inspection._spool] == [*gathered(found).items()]
+        assert [*inspection.spool] == [*inspection.spool] == [*gathered(found).items()]
         assert inspection.whole() == gathered(found).get(WHOLE, [])
         inspection.close()
+
+
+def test_what_could_not_be_assessed_says_nothing_of_the_next_item(tmp_path: Path) -> None:
+    careful = Breaker(1.0, 100)
+    rule = Rule("r", "says", "says", Action.REJECT, "Because.", unknown=Unknown.PASS, breaker=careful)
+    seen = Finding(0, "says", Confidence.HIGH, Basis.EXACT, "Was seen", question="says")
+    found = [[replace(seen, value=NOT_ASSESSED), replace(seen, item=1)]]
+    with closing(inspected(tmp_path, [item(0), item(1)], found, [Policy("p", [rule])])) as inspection:
+        step.settle(inspection)
+        assert [one.action for _, one, _ in inspection.decisions()] == [Action.ACCEPT, Action.REJECT]
 
 
 def test_what_was_found_alike_is_not_read_again_to_decide(tmp_path: Path) -> None:
@@ -236,3 +248,26 @@ def test_findings_are_counted_each_and_the_first_are_shown(
     ]
     for name, row in rows.items():
         assert row["confidence"] == max(one.confidence for one in every if one.criterion == name).name.lower()
+
+
+def test_a_source_that_breaks_off_leaves_no_file_open(tmp_path: Path) -> None:
+    class Cut:
+        name = "cut"
+
+        def about(self) -> About:
+            return About("cut", "", "", "")
+
+        def read(self) -> Iterator[Item]:
+            yield item()
+            raise SourceError("the file ends here")
+
+    made: list[Spool] = []
+
+    class Seen(Spool):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            made.append(self)
+
+    with patch.object(step, "Spool", Seen), pytest.raises(SourceError):
+        step.inspect(cast(Source, Cut()), [], tmp_path, NOW, measure=False)
+    assert [spool._file.closed for spool in made] == [True]

@@ -40,7 +40,7 @@ class Question(Struct, frozen=True):
 
 
 class Inspection:
-    """What one inspection saw and decided.  Keeps numbers; the findings stay on disk in ``folder``."""
+    """What one inspection saw and decided.  Keeps numbers; the findings stay on disk, in ``spool``."""
 
     def __init__(self, about: About, census: Census, spool: Spool, tally: Tally, policies: Sequence[Policy]) -> None:
         self.about = about
@@ -48,12 +48,12 @@ class Inspection:
         self.tally = tally
         self.policies = policies
         self.questions: tuple[Question, ...] = ()
-        self._spool = spool
+        self.spool = spool
 
     def decisions(self) -> Iterator[tuple[int, Decision, Sequence[Finding]]]:
         """(item number, decision, findings) for every item with findings, ascending; all others are accepted."""
         verdicts = Verdicts(self.policies, self.census)
-        for number, findings in self._spool:
+        for number, findings in self.spool:
             if number != WHOLE:
                 yield number, verdicts.decision(number, findings), findings
 
@@ -63,10 +63,10 @@ class Inspection:
 
     def whole(self) -> Sequence[Finding]:
         """The findings about the whole import."""
-        return self._spool.whole()
+        return self.spool.whole()
 
     def close(self) -> None:
-        self._spool.close()
+        self.spool.close()
 
 
 def inspect(
@@ -103,6 +103,8 @@ def inspect(
             kept=kept,
         )
         spool, writer = Spool(folder / "findings"), CensusWriter(folder / "census")
+        broken = stack.enter_context(ExitStack())  # what to close if the source breaks off
+        broken.callback(spool.close)
         for batch in screen.batches(source.read()):
             findings = screen.findings(batch)
             tally.saw(batch, findings)
@@ -116,6 +118,7 @@ def inspect(
             for finding in some:
                 tally.concluded(finding)
             spool.add(finding for finding in some if finding.question)
+        broken.pop_all()
     inspection = Inspection(about, census, spool, tally, policies)
     settle(inspection)
     return inspection
@@ -154,7 +157,7 @@ def settle(inspection: Inspection) -> None:
     touched: Counter[str] = Counter()
     shadowed: Counter[str] = Counter()
     verdicts = Verdicts(inspection.policies, inspection.census)
-    for numbers, findings in verdicts.alike(inspection._spool):
+    for numbers, findings in verdicts.alike(inspection.spool):
         live, shadow = verdicts.spoken(int(numbers[0]), findings)
         for rules, counted in ((live, touched), (shadow, shadowed)):
             for rule in rules:
@@ -162,7 +165,7 @@ def settle(inspection: Inspection) -> None:
     inspection.census.touched = touched
     inspection.tally.shadowed = shadowed
     actions = numpy.zeros(inspection.census.count, dtype=numpy.uint8)
-    for numbers, findings in verdicts.alike(inspection._spool):
+    for numbers, findings in verdicts.alike(inspection.spool):
         decision = verdicts.decision(int(numbers[0]), findings)
         actions[numbers] = decision.action
         inspection.tally.decided(int(numbers[0]), decision, findings, len(numbers))

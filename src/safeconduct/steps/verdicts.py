@@ -83,11 +83,13 @@ class Verdicts:
     def _once(
         self, known: dict[Hashable, Said], number: int, findings: Sequence[Finding], ask: Callable[[Item], Said]
     ) -> Said:
+        if any(one.criterion == BROKEN or one.value == NOT_ASSESSED for one in findings):
+            return ask(self._item(number))
         seen = tuple([(one.question, one.criterion, one.confidence, one.basis) for one in findings])
         when = self._dates[number] if self._minds_age(findings) else 0.0
         key = (self._kinds[number], self._audiences[number], when, seen)
         said = known.get(key)
-        if said is None or any(one.criterion == BROKEN or one.value == NOT_ASSESSED for one in findings):
+        if said is None:
             said = ask(self._item(number))
             if len(known) < ROOM:
                 known[key] = said

@@ -6,11 +6,9 @@ A resource is a file with a ``router``; ``open_api`` finds it because its file i
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Mapping
 from functools import wraps
-from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -31,9 +29,9 @@ from safeconduct.errors import SafeconductError
 from safeconduct.model import Json
 from safeconduct_desk import tokens
 from safeconduct_desk.models import Role, Token
+from safeconduct_desk.problems import PROBLEM, problem
 
 ROOT = "/api/v1/"
-PROBLEM = "application/problem+json"
 MOST, USUAL = 200, 50  # of one page
 NAME = Annotated[str, Field(pattern="^[a-z0-9]{1,20}$")]
 KEY = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
@@ -80,19 +78,6 @@ class Scope(HttpBearer):
 def needs(scope: str) -> Scope:
     """The door of an operation."""
     return Scope(scope)
-
-
-def problem(status: int, detail: str = "", **extra: Json) -> HttpResponse:
-    """A problem as it goes out."""
-    title = HTTPStatus(status).phrase
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **extra}
-    response = HttpResponse(json.dumps(body), status=status, content_type=PROBLEM)
-    if status == 401:
-        response["WWW-Authenticate"] = 'Bearer realm="desk"'
-    if status == 503:
-        response["Retry-After"] = "1"
-        response._has_been_logged = True  # type: ignore[attr-defined]  # that all places are taken is no error
-    return response
 
 
 class DeskAPI(NinjaAPI):
