@@ -18,6 +18,7 @@ NAMES = (
     "screen_api",
     "backtest",
     "large",
+    "eta",
 )
 
 
