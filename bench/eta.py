@@ -37,7 +37,8 @@ class Metered(StandIn):
 
 def main(posts: int = 150) -> None:
     """Print the forecasts beside the truth; exit 1 where one is more than a fifth off."""
-    with tempfile.TemporaryDirectory() as name, Metered(requests=ALLOWED) as place:
+    place = Metered(requests=ALLOWED)
+    with tempfile.TemporaryDirectory() as name, place:
         desk = Desk(Path(name) / "desk")
         desk.make(made.archive(posts), f"gotosocial:{place.url}", TOKEN)
         desk.start("apply")
