@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bench import made
 from tests.desk.prove_desk import Desk
@@ -47,7 +49,7 @@ def main(posts: int = 150) -> None:
             desk.until("applied", PATIENCE)
             place.begin()
             desk.start("undo")
-            seen, took = _watched(desk)
+            seen, took = _watched(desk, place)
         finally:
             desk.end()
         left = len(place.posts())
@@ -61,21 +63,26 @@ def main(posts: int = 150) -> None:
         raise SystemExit(f"{left} posts left; at worst {worst:.0%} off, more than {OFF:.0%}")
 
 
-def _watched(desk: Desk) -> tuple[dict[str, tuple[float, float]], float]:
+def _watched(desk: Desk, place: Metered) -> tuple[dict[str, tuple[float, float]], float]:
     """What was shown when (seconds since the start), and the seconds it took in all."""
-    began, seen = time.monotonic(), dict[str, tuple[float, float]]()
+    began, seen, count = time.monotonic(), dict[str, tuple[float, float]](), len(place.posts())
     while (now := desk.arrival())["state"] != "undone":
         at, progress = time.monotonic() - began, now["progress"]
         if at > PATIENCE or now["state"] == "broken":
             raise SystemExit(f"{now}\n{desk.logs()}")
         if progress.get("step") == "undo" and progress.get("of"):
-            seen.setdefault("at the start", (at, progress["seconds"]))
-            if 10 * progress["done"] >= progress["of"]:
-                seen.setdefault("after a tenth", (at, progress["seconds"]))
-            if 2 * progress["done"] >= progress["of"]:
-                seen.setdefault("half-way", (at, progress["seconds"]))
+            gone = 1 - len(place.posts()) / count
+            for what, share in (("at the start", 0.0), ("after a tenth", 0.1), ("half-way", 0.5)):
+                if gone >= share:
+                    seen.setdefault(what, (at, _left(progress)))
         time.sleep(0.2)
     return seen, time.monotonic() - began
+
+
+def _left(progress: dict[str, Any]) -> float:
+    """As the page shows it: what was said, less the time since."""
+    since = datetime.now(UTC) - datetime.fromisoformat(progress["at"])
+    return max(0.0, progress["seconds"] - since.total_seconds())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.utils.translation import gettext as _
 from msgspec.structs import replace
@@ -39,6 +40,8 @@ State = Arrival.State
 PLAN = "plan.jsonl"
 DAY = 86400.0
 NEVER = math.inf
+PAUSE = 20.0  # seconds; one item does not take as long
+WINDOW = 300  # seconds, in which servers count requests
 LOOK = 1.0  # seconds between two looks at the stop button, and between two words about how far it is
 POSTS = frozenset({Kind.POST, Kind.POLL, Kind.BOOST, Kind.MEDIA})
 SHOWN = 200  # what is told in single sentences; the rest is counted
@@ -253,26 +256,52 @@ def forecast(arrival: Arrival, count: int) -> float:
 
 
 class Meter:
-    """Writes how far it is, at most once a second, with an honest guess of what is left."""
+    """Writes how far it is, at most once a second, with an honest guess of what is left at that moment.
+
+    What takes longer than ``PAUSE`` between two items is waiting for a limit, and no measure of speed.
+    """
 
     def __init__(self, arrival: Arrival, step: str, of: int, done: int, rate: tuple[Mapping[str, int], float]) -> None:
         self._pk, self._step, self._of, self._done = arrival.pk, step, of, done
         self._limits, self._each = rate
-        self._began, self._said, self._here = time.monotonic(), 0.0, 0
+        self._first = done
+        self._began = self._said = self._last = time.monotonic()
+        self._busy = 0.0
         self._say()
 
     def tick(self, count: int) -> None:
+        now = time.monotonic()
+        self._busy += min(now - self._last, PAUSE)
+        self._last = now
         self._done += count
-        self._here += count
-        if time.monotonic() - self._said > LOOK:
+        if now - self._said > LOOK:
             self._say()
 
     def _say(self) -> None:
         self._said = time.monotonic()
-        speed = self._here / max(0.001, self._said - self._began)
-        left = eta(round(max(0, self._of - self._done) * self._each), self._limits, speed * self._each)
-        progress = {"step": self._step, "done": self._done, "of": self._of, "seconds": round(left)}
+        progress = {
+            "step": self._step, "done": self._done, "of": self._of, "seconds": round(self._left()),
+            "at": datetime.now(UTC).isoformat(),
+        }  # fmt: skip
         Arrival.objects.filter(pk=self._pk).update(progress=progress)
+
+    def _left(self) -> float:
+        """Seconds; by the windows of the server that began when this did, as long as it is not slower than they are."""
+        asked = (self._done - self._first) * self._each
+        rest = round(max(0, self._of - self._done) * self._each)
+        speed = asked / self._busy if self._busy else 0.0
+        allowed, window = self._limits.get("requests", 0), float(self._limits.get("seconds", WINDOW))
+        passed = self._said - self._began
+        if not allowed or passed > (asked // allowed + 1) * window:
+            return eta(rest, self._limits, speed)
+        whole = eta(round((self._of - self._first) * self._each), self._limits, speed)
+        return max(eta(rest, {}, speed), whole - passed)
+
+
+def left(progress: Mapping[str, Any]) -> float:
+    """The seconds still left of what was said some time ago."""
+    said = datetime.fromisoformat(progress["at"]) if "at" in progress else datetime.now(UTC)
+    return max(0.0, float(progress.get("seconds") or 0) - (datetime.now(UTC) - said).total_seconds())
 
 
 def eta(requests: int, limits: Mapping[str, int], speed: float) -> float:
@@ -285,7 +314,7 @@ def eta(requests: int, limits: Mapping[str, int], speed: float) -> float:
     if not allowed:
         return requests * each
     windows, rest = divmod(max(0, requests - 1), allowed)
-    return max(requests * each, windows * float(limits.get("seconds", 300)) + rest * each)
+    return max(requests * each, windows * float(limits.get("seconds", WINDOW)) + rest * each)
 
 
 def _rate(made: Plan) -> tuple[Mapping[str, int], float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
@@ -193,3 +194,36 @@ def test_the_guess_is_within_a_fifth_of_what_a_window_allows(count: int, allowed
         clock += 1 / speed
     guess = eta(count, {"requests": allowed, "seconds": 300}, speed)
     assert guess == pytest.approx(clock, rel=0.2, abs=allowed / speed + 300 / speed)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("allowed", "each"), [(60, 0.01), (60, 1.0), (60, 7.0), (300, 0.9), (0, 0.2)])
+def test_what_is_shown_on_the_way_is_within_a_fifth_of_the_truth(
+    allowed: int, each: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a server that lets so many through, then none until five minutes are over; also at one that is slower."""
+    count, moments, clock = 1000, list[float](), 0.0
+    for number in range(count):
+        clock += each
+        if allowed and number >= allowed:
+            clock = max(clock, moments[number - allowed] + 300)
+        moments.append(clock)
+    shown: list[tuple[float, float]] = []
+    arrival = Arrival.objects.create(person=User.objects.create_user("alice"))
+    now = 0.0
+    monkeypatch.setattr(delivering, "time", SimpleNamespace(monotonic=lambda: now))
+    meter = delivering.Meter(arrival, "undo", count, 0, ({"requests": allowed, "seconds": 300}, 1.0))
+    for moment in moments:
+        now = moment
+        meter.tick(1)
+        arrival.refresh_from_db()
+        shown.append((now, arrival.progress["seconds"]))
+    for at, said in shown[3 : count // 2]:  # how quick a server is that has no limit, only the first items tell
+        assert at < 2 or said == pytest.approx(clock - at, rel=0.2, abs=5), (at, said)
+
+
+def test_time_passes_for_what_was_said_before() -> None:
+    ago = datetime.now(UTC) - timedelta(seconds=40)
+    assert delivering.left({"seconds": 100, "at": ago.isoformat()}) == pytest.approx(60, abs=5)
+    assert delivering.left({"seconds": 10, "at": ago.isoformat()}) == 0
+    assert delivering.left({"done": 4000}) == 0

@@ -42,7 +42,7 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
         "desk/transfer.html",
         {
             "arrival": arrival, "outcome": arrival.outcome, "progress": arrival.progress, "there": there,
-            "sentence": sentence(arrival), "left": span(float(arrival.progress.get("seconds") or 0)),
+            "sentence": sentence(arrival), "left": span(delivering.left(arrival.progress)),
             "next": _moment(arrival.progress.get("next")), "needs": span(seconds),
             "hides": arrival.state in OUTSIDE and delivering.can_hide(arrival),
             "can_stop": arrival.state == State.APPLYING and not arrival.stop,
