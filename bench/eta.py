@@ -82,7 +82,7 @@ def _watched(desk: Desk, place: Metered) -> tuple[dict[str, tuple[float, float]]
 def _left(progress: dict[str, Any]) -> float:
     """As the page shows it: what was said, less the time since."""
     since = datetime.now(UTC) - datetime.fromisoformat(progress["at"])
-    return max(0.0, progress["seconds"] - since.total_seconds())
+    return max(0.0, float(progress["seconds"]) - since.total_seconds())
 
 
 if __name__ == "__main__":
