@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar, cast
@@ -17,7 +18,7 @@ from django.db.models import QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from safeconduct.contracts import Batch, Criterion
+from safeconduct.contracts import Batch, Criterion, Source
 from safeconduct.errors import SafeconductError
 from safeconduct.flow import open_source
 from safeconduct.home import Home
@@ -110,19 +111,22 @@ def _refused(
 
 
 def _digests(arrival: Arrival, members: Collection[str]) -> Iterator[str]:
-    """SHA-256 of files of the archive; what cannot be read (any more) has none."""
+    """SHA-256 of files of the archive; one that cannot be read (any more) has none, and keeps no other from its own."""
     if not members:
         return
-    try:
+    with suppress(SafeconductError, OSError):
         source = open_source(str(files().fetch(arrival, "archive")))
         for member in members:
-            digest = hashlib.sha256()
-            with source.open(member) as stream:
-                while piece := stream.read(PIECE):
-                    digest.update(piece)
-            yield digest.hexdigest()
-    except (SafeconductError, OSError):
-        return
+            with suppress(SafeconductError, OSError):
+                yield _digest(source, member)
+
+
+def _digest(source: Source, member: str) -> str:
+    digest = hashlib.sha256()
+    with source.open(member) as stream:
+        while piece := stream.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _shown(opened: Home, transfer: str, numbers: Collection[int]) -> Iterator[str]:

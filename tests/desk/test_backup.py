@@ -36,13 +36,18 @@ def alice(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def applied(desk: Desk, archive: Path, place: Path) -> Desk:
     """The desk, once a worker has delivered this archive into a container and is gone."""
     desk.make(archive, f"container:{place / 'there.tar'}")
-    desk.start("apply")
-    desk.worker("first")
+    worked(desk, "apply", "applied")
+    return desk
+
+
+def worked(desk: Desk, verb: str, state: str) -> None:
+    """A worker does this, and is gone."""
+    desk.start(verb)
+    desk.worker(verb)
     try:
-        desk.until("applied", PATIENCE)
+        desk.until(state, PATIENCE)
     finally:
         desk.end()
-    return desk
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +86,10 @@ def test_the_restored_desk_traces_and_takes_back(backup: Path, delivered: Desk, 
     with Home(restored.folder / "home") as opened:
         states = {one.state for one in trace(opened, Query(thing="alice@old.example"))}
     assert "delivered" in states
-    restored.start("undo")
-    restored.worker("second")
     try:
-        restored.until("undone", PATIENCE)
+        worked(restored, "undo", "undone")
         assert restored.arrival()["outcome"]["rollback"]["undone"] > 100, there
     finally:
-        restored.end()
         shutil.copy(kept, delivered.folder.parent / "there.tar")
 
 
@@ -216,9 +218,4 @@ def test_on_postgresql_too(alice: Path, tmp_path: Path) -> None:
         report = copies.restore(tmp_path / "desk.tar", again.folder, again.database)
         assert (len(report["checked"]), report["wrong"]) == (1, [])
         assert again.arrival()["state"] == "applied"
-        again.start("undo")
-        again.worker("second")
-        try:
-            again.until("undone", PATIENCE)
-        finally:
-            again.end()
+        worked(again, "undo", "undone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -169,3 +170,11 @@ def test_lines_that_many_archives_have_are_never_known_again(alice: User, bob: U
 def test_every_rule_has_its_sentence_and_says_how_it_can_be_wrong() -> None:
     assert {rule.id for rule in tombstones.remembered().rules} == {BACK, REFUSED}
     assert all(rule.because for rule in tombstones.remembered().rules)
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_known(alice: User, six: Path) -> None:
+    arrival = offered(alice, six)
+    with zipfile.ZipFile(six) as held:
+        there = next(name for name in held.namelist() if name.endswith(".png"))
+        digest = hashlib.sha256(held.read(there)).hexdigest()
+    assert list(tombstones._digests(arrival, ["gone.png", there])) == [digest]
